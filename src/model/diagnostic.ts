@@ -1,0 +1,26 @@
+import type { SourcePosition } from "./position.ts";
+import type { ResourceRef } from "./resource.ts";
+import { catalogue, type DiagnosticCode } from "./catalogue.ts";
+
+export type { DiagnosticCode } from "./catalogue.ts";
+
+export type Severity = "error" | "warning" | "info";
+
+/** One thing we have to tell a person about their configuration. Data only: no text wrapping, no colour. */
+export interface Diagnostic {
+  readonly code: DiagnosticCode;
+  readonly severity: Severity;
+  readonly message: string;
+  /** What to do next, in the imperative. Absent only when there is nothing to do. */
+  readonly help?: string;
+  readonly resource?: ResourceRef;
+  readonly position?: SourcePosition;
+  /** Other places that share the blame, e.g. the first definition of a duplicate host. */
+  readonly related?: readonly { readonly message: string; readonly resource: ResourceRef }[];
+}
+
+type Details = Omit<Diagnostic, "code" | "severity">;
+
+export function diagnostic(code: DiagnosticCode, details: Details): Diagnostic {
+  return { code, severity: catalogue[code].severity, ...details };
+}

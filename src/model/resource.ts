@@ -1,0 +1,41 @@
+import type { JsonPath, SourcePosition } from "./position.ts";
+
+/** The name of one declared resource; `namespace` is empty for what belongs to no namespace. */
+export interface ResourceRef {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What every kind carries. `creationTimestamp` decides where the older of two resources wins (RFC 3339). */
+export interface Metadata {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly creationTimestamp?: string;
+}
+
+/**
+ * One declared resource as every stage after `source/` sees it: checked, defaulted, frozen.
+ * `body` is the whole document beside `metadata` (`spec`, `data`, `status`, ...), shaped by its kind's schema.
+ */
+export interface Resource<Body = unknown> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: Metadata;
+  readonly body: Body;
+  /** Hash of everything but positions and comments: equal hashes mean that nothing needs to be sent. */
+  readonly hash: string;
+  /** Where a node of the document stands; the nearest parent that has a position answers for what was defaulted. */
+  readonly locate: (path: JsonPath) => SourcePosition;
+}
+
+/** `Kind/namespace/name`, the form that people and `expect.because` use. */
+export function formatRef(ref: ResourceRef): string {
+  return ref.namespace === "" ? `${ref.kind}/${ref.name}` : `${ref.kind}/${ref.namespace}/${ref.name}`;
+}
+
+export function refOf(resource: Resource): ResourceRef {
+  return { kind: resource.kind, namespace: resource.metadata.namespace, name: resource.metadata.name };
+}
