@@ -1,0 +1,97 @@
+/** Every setting that comes from the environment, and where things lie on disk. Nothing else reads `process.env`. */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+export interface Environment {
+  /** KUMIKO_ENVOY: the Envoy to use, before PATH and cache. */
+  readonly envoy: string | undefined;
+  /** KUMIKO_SOCKET: the admin socket of the mesh to talk to. */
+  readonly socket: string | undefined;
+  /** KUMIKO_CACHE, else the user's cache folder. */
+  readonly cacheDir: string;
+  /** Folder for sockets: their paths must stay short. */
+  readonly runtimeDir: string;
+  /** NO_COLOR (no-color.org) is set. */
+  readonly noColour: boolean;
+  readonly path: string;
+}
+
+export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
+  const home = env["HOME"] ?? userInfo().homedir;
+  return {
+    envoy: env["KUMIKO_ENVOY"] || undefined,
+    socket: env["KUMIKO_SOCKET"] || undefined,
+    cacheDir: env["KUMIKO_CACHE"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "kumiko"),
+    runtimeDir: env["XDG_RUNTIME_DIR"] || "/tmp",
+    noColour: (env["NO_COLOR"] ?? "") !== "",
+    path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+  };
+}
+
+/** Where one mesh keeps its state, and its sockets. Both folders are 0700. */
+export interface Places {
+  /** The folder that `kumiko up` was given. */
+  readonly root: string;
+  readonly state: string;
+  readonly run: string;
+  /** Says which processes run, for the other commands. */
+  readonly runFile: string;
+  readonly adminSocket: string;
+  readonly controlPlaneSocket: string;
+  readonly agentSocket: string;
+}
+
+/** `state` is `<root>/.kumiko` unless named otherwise. The run folder's name is made of it, because a socket's path has 108 bytes at most. */
+export function placesOf(root: string, environment: Environment, state = join(resolve(root), ".kumiko")): Places {
+  const short = createHash("sha256").update(resolve(state)).digest("hex").slice(0, 8);
+  const run = join(environment.runtimeDir, `kumiko-${process.getuid?.() ?? 0}`, short);
+  return {
+    root: resolve(root),
+    state: resolve(state),
+    run,
+    runFile: join(resolve(state), "run.json"),
+    adminSocket: join(run, "admin.sock"),
+    controlPlaneSocket: join(run, "xds.sock"),
+    agentSocket: join(run, "agent.sock"),
+  };
+}
+
+/** What `run.json` says. */
+export interface RunRecord {
+  readonly pid: number;
+  readonly startTime: string;
+  readonly root: string;
+  readonly adminSocket: string;
+  readonly agentSocket: string;
+  readonly command: "up" | "serve";
+}
+
+/** Looks for a running mesh from a folder upwards; undefined where none has been started. */
+export function findRun(from: string): { readonly file: string; readonly record: RunRecord } | undefined {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const file = join(folder, ".kumiko", "run.json");
+    if (existsSync(file)) {
+      const record = readRunRecord(file);
+      if (record !== undefined) return { file, record };
+    }
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/** Undefined where the file is missing, torn or of another form. */
+export function readRunRecord(file: string): RunRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isRunRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunRecord(value: unknown): value is RunRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { pid, startTime, root, adminSocket, agentSocket } = value as Record<string, unknown>;
+  return Number.isInteger(pid) && [startTime, root, adminSocket, agentSocket].every((field) => typeof field === "string");
+}
