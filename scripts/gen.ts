@@ -4,14 +4,17 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { generateSchemas } from "./gen-schema.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const shipped = join(root, "node_modules/@grpc/grpc-js-xds/deps");
-const build = join(root, "node_modules/.cache/kumiko-gen");
-const output = join(root, "src/gen");
+const target = join(root, "src/gen");
+const build = join(root, `node_modules/.cache/kumiko-gen-${process.pid}`);
+/** Made beside what is there and put in its place at the end: whoever runs from source meanwhile sees the old or the new. */
+const output = join(build, "gen");
 
 /** Import files that the package does not ship, or belong to an API version that Envoy no longer speaks. */
 const LEFT_OUT = [
@@ -27,17 +30,26 @@ const LEFT_OUT = [
 if (isCurrent()) process.exit(0);
 copyProtoFiles();
 generate();
+await generateSchemas(join(output, "schema"));
 writeFileSync(join(output, "inputs.sha256"), inputsHash());
-console.log(`gen: ${globSync("**/*.js", { cwd: output }).length} modules in src/gen`);
+rmSync(target, { recursive: true, force: true });
+renameSync(output, target);
+rmSync(build, { recursive: true });
+console.log(`gen: ${globSync("**/*.js", { cwd: target }).length} modules in src/gen`);
 
 function isCurrent(): boolean {
-  const stamp = join(output, "inputs.sha256");
+  const stamp = join(target, "inputs.sha256");
   return existsSync(stamp) && readFileSync(stamp, "utf8") === inputsHash();
 }
 
 function inputsHash(): string {
   const hash = createHash("sha256");
-  for (const file of ["package-lock.json", "scripts/gen.ts", ...globSync("proto/**/*.proto", { cwd: root }).sort()]) {
+  for (const file of [
+    "package-lock.json",
+    "scripts/gen.ts",
+    "scripts/gen-schema.ts",
+    ...globSync(["proto/**/*.proto", "scripts/gen-schema/*.ts"], { cwd: root }).sort(),
+  ]) {
     const path = join(root, file);
     if (existsSync(path)) hash.update(file).update(readFileSync(path));
   }
@@ -77,10 +89,18 @@ function generate(): void {
   );
   const yaml = ["version: v2", "modules:", ...modules.map((name) => `  - path: deps/${name}`)];
   writeFileSync(join(build, "buf.yaml"), `${yaml.join("\n")}\n`);
-  const plugin = { local: join(root, "node_modules/.bin/protoc-gen-es"), out: output, opt: ["target=js+dts", "import_extension=js"], include_imports: true, strategy: "all" };
+  const plugin = {
+    local: join(root, "node_modules/.bin/protoc-gen-es"),
+    out: output,
+    opt: ["target=js+dts", "import_extension=js"],
+    include_imports: true,
+    strategy: "all",
+  };
   writeFileSync(join(build, "buf.gen.yaml"), JSON.stringify({ version: "v2", plugins: [plugin] }));
-  rmSync(output, { recursive: true, force: true });
-  const paths = ["deps/envoy-api/envoy", "deps/xds/xds", "deps/xds/udpa", "deps/kumiko/istio"].flatMap((path) => ["--path", join(build, path)]);
+  const paths = ["deps/envoy-api/envoy", "deps/xds/xds", "deps/xds/udpa", "deps/kumiko/istio"].flatMap((path) => [
+    "--path",
+    join(build, path),
+  ]);
   const env = { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${dirname(process.execPath)}:${process.env["PATH"]}` };
   execFileSync(join(root, "node_modules/.bin/buf"), ["generate", ...paths], { cwd: build, stdio: "inherit", env });
   writeFileSync(join(output, "package.json"), '{ "type": "module", "sideEffects": false }\n');

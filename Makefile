@@ -1,0 +1,46 @@
+# kumiko from a clone: `make up` and `make test` install what is missing first. Everything runs on node_modules' own Node 24.
+.DEFAULT_GOAL := help
+.PHONY: help up down test test-fast lint bench clean install pack
+
+SHELL := /bin/sh
+NODE  := node_modules/.bin/node
+DIR   ?= platform
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## start the platform in DIR (platform/) on a mesh of its own; Ctrl-C stops all of it
+	@./kumiko up $(DIR)
+
+down: ## stop it from elsewhere, also after a crash
+	@./kumiko down $(DIR)
+
+test: install-system ## lint, types, import rules and all tests, end to end on real Envoys included
+	@failed=0; \
+	$(NODE) scripts/lint.ts || failed=1; \
+	$(NODE) scripts/test.ts || failed=1; \
+	exit $$failed
+
+test-fast: install ## the tests beside the source only: seconds, no Envoy needed
+	@$(NODE) scripts/test.ts --project unit
+
+lint: install ## linter, format, types, import rules
+	@$(NODE) scripts/lint.ts
+
+bench: install-system ## measurements, printed as a table
+	@$(NODE) test/bench/main.ts
+
+pack: install ## the npm package, as a .tgz here
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm pack
+
+clean: install ## stop the mesh; remove its state and everything that was built
+	@./kumiko down $(DIR)
+	@rm -rf $(DIR)/.kumiko dist src/gen coverage node_modules/.cache kumiko-*.tgz
+	@echo "clean: removed $(DIR)/.kumiko, dist, src/gen and caches; node_modules stays (rm -rf node_modules)"
+
+install: ## what the other targets need: npm packages, generated types
+	@sh scripts/install.sh
+
+.PHONY: install-system
+install-system:
+	@sh scripts/install.sh --system

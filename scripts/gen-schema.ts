@@ -1,0 +1,38 @@
+/**
+ * Writes `src/gen/schema/`: what every kind's API declares, taken from the typed models of Kubernetes and Istio (development dependencies).
+ * `kubernetes.js`, `istio.js`: compact nodes for our own validator; `bodies.d.ts`: plain types of the same; `editor/*.json`: JSON Schemas with the
+ * APIs' descriptions. Fields come from the declarations; limits, patterns and whole numbers from the models' compiled validators, by asking them.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readDeclaration } from "./gen-schema/declaration.ts";
+import { addFormats } from "./gen-schema/formats.ts";
+import { addLimits } from "./gen-schema/limits.ts";
+import { toBodyType, toCompactNodes, toJsonSchema } from "./gen-schema/output.ts";
+import { KINDS, type SourceKind } from "./gen-schema/kinds.ts";
+import type { Shape } from "./gen-schema/shape.ts";
+
+export async function generateSchemas(output: string): Promise<void> {
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(join(output, "editor"), { recursive: true });
+  const shapes = new Map<SourceKind, Shape>();
+  for (const kind of KINDS) shapes.set(kind, addFormats(kind, await addLimits(kind, readDeclaration(kind))));
+  for (const family of ["kubernetes", "istio"] as const) {
+    const ofFamily = [...shapes].filter(([kind]) => kind.family === family);
+    const nodes = toCompactNodes(new Map(ofFamily.map(([kind, shape]) => [kind.kind, shape])));
+    writeFileSync(join(output, `${family}.js`), `export const schema = JSON.parse(${JSON.stringify(JSON.stringify(nodes))});\n`);
+    writeFileSync(
+      join(output, `${family}.d.ts`),
+      `import type { CompactSchema } from "../../schema/compact.ts";\nexport declare const schema: CompactSchema;\n`,
+    );
+  }
+  const types = [...shapes].map(([kind, shape]) => toBodyType(kind.kind, shape));
+  writeFileSync(join(output, "bodies.d.ts"), types.join("\n"));
+  for (const [kind, shape] of shapes) {
+    writeFileSync(join(output, "editor", `${kind.kind.toLowerCase()}.json`), `${JSON.stringify(toJsonSchema(kind, shape), null, 1)}\n`);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await generateSchemas(fileURLToPath(new URL("../src/gen/schema/", import.meta.url)));
