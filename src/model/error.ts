@@ -1,5 +1,5 @@
 /** What went wrong with the machine or with us; what a user's configuration causes is a Diagnostic instead. */
-export type MeshErrorCode = "bug" | "io" | "missing-program" | "network" | "protocol" | "refused" | "timeout" | "usage";
+export type MeshErrorCode = "bug" | "io" | "missing-program" | "network" | "not-found" | "protocol" | "refused" | "timeout" | "usage";
 
 /** Lower-case message without a final period; `help` is the next command to type. */
 export class MeshError extends Error {

@@ -15,7 +15,14 @@ describe("readKeySet", () => {
   });
 
   test("a private key is kept without its private members", () => {
-    const read = readKeySet(JSON.stringify({ keys: [{ ...rsa, d: "secret", p: "secret" }, { kty: "oct", k: "secret" }] }));
+    const read = readKeySet(
+      JSON.stringify({
+        keys: [
+          { ...rsa, d: "secret", p: "secret" },
+          { kty: "oct", k: "secret" },
+        ],
+      }),
+    );
     expect(read).toEqual({ ok: true, jwks: JSON.stringify({ keys: [rsa] }), keys: 1 });
   });
 });

@@ -36,6 +36,6 @@ export function formatRef(ref: ResourceRef): string {
   return ref.namespace === "" ? `${ref.kind}/${ref.name}` : `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
-export function refOf(resource: Resource): ResourceRef {
+export function refOf(resource: Pick<Resource, "kind" | "metadata">): ResourceRef {
   return { kind: resource.kind, namespace: resource.metadata.namespace, name: resource.metadata.name };
 }

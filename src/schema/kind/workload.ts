@@ -1,0 +1,83 @@
+import { formatPath, type JsonPath } from "../../model/position.ts";
+import type { DeploymentBody, PodBody, StatefulSetBody } from "../bodies.ts";
+import type { HonouredSome } from "../honoured.ts";
+import { isPort } from "../names.ts";
+import { type Report, wrong } from "../report.ts";
+import type { KindRules } from "../rules.ts";
+
+type PodSpec = NonNullable<PodBody["spec"]>;
+type Workload = NonNullable<DeploymentBody["spec"] | StatefulSetBody["spec"]>;
+
+const container = {
+  args: true,
+  command: true,
+  env: true,
+  envFrom: true,
+  image: true,
+  lifecycle: { preStop: true },
+  livenessProbe: true,
+  name: true,
+  ports: true,
+  readinessProbe: true,
+  startupProbe: true,
+  volumeMounts: { mountPath: true, name: true },
+  workingDir: true,
+} as const satisfies HonouredSome<PodSpec["containers"][number]>;
+
+const podSpec = {
+  containers: container,
+  hostname: true,
+  serviceAccount: true,
+  serviceAccountName: true,
+  terminationGracePeriodSeconds: true,
+  volumes: { configMap: true, emptyDir: true, name: true, secret: true },
+} as const satisfies HonouredSome<PodSpec>;
+
+const template = { metadata: true, spec: podSpec } as const;
+
+const honouredPod: HonouredSome<PodBody> = { spec: podSpec, status: true };
+const honouredDeployment: HonouredSome<DeploymentBody> = {
+  spec: { replicas: true, selector: true, strategy: { rollingUpdate: { maxSurge: true } }, template },
+  status: true,
+};
+const honouredStatefulSet: HonouredSome<StatefulSetBody> = {
+  spec: { replicas: true, selector: true, podManagementPolicy: true, serviceName: true, template },
+  status: true,
+};
+
+function checkPod({ spec }: PodBody, report: Report): void {
+  if (spec !== undefined) checkPodSpec(spec, ["spec"], report);
+}
+
+function checkPodSpec({ containers }: PodSpec, path: JsonPath, report: Report): void {
+  if (containers.length === 0) wrong(report, [...path, "containers"], `${formatPath(path)} has no containers`);
+  const names = new Set<string>();
+  for (const [i, { name, ports = [] }] of containers.entries()) {
+    const at = [...path, "containers", i];
+    if (names.has(name)) wrong(report, [...at, "name"], `container ${JSON.stringify(name)} is declared twice`, "rename one of them");
+    names.add(name);
+    for (const [j, port] of ports.entries())
+      if (!isPort(port.containerPort)) wrong(report, [...at, "ports", j, "containerPort"], `${port.containerPort} is no port`);
+  }
+}
+
+function checkWorkload({ spec }: { readonly spec?: Workload }, report: Report): void {
+  if (spec === undefined) return wrong(report, [], "spec is missing");
+  if ((spec.replicas ?? 1) < 0) wrong(report, ["spec", "replicas"], "replicas can't be negative");
+  if (spec.template.spec === undefined) wrong(report, ["spec", "template"], "spec.template.spec is missing");
+  else checkPodSpec(spec.template.spec, ["spec", "template", "spec"], report);
+  const labels = spec.template.metadata?.labels ?? {};
+  for (const [key, value] of Object.entries(spec.selector.matchLabels ?? {})) {
+    if (labels[key] !== value)
+      wrong(
+        report,
+        ["spec", "selector", "matchLabels", key],
+        `the selector asks for label ${key}, which the template doesn't give its Pods as written`,
+        "make selector and template agree",
+      );
+  }
+}
+
+export const pod = { honoured: honouredPod, check: checkPod } satisfies KindRules;
+export const deployment = { honoured: honouredDeployment, check: checkWorkload } satisfies KindRules;
+export const statefulSet = { honoured: honouredStatefulSet, check: checkWorkload } satisfies KindRules;
