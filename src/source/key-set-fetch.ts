@@ -41,7 +41,8 @@ export async function fetchKeySet(uri: string, options: KeySetFetchOptions): Pro
 function parseUri(uri: string): URL {
   const url = URL.parse(uri);
   if (url === null) throw new MeshError("refused", `"${uri}" is no URL`);
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw new MeshError("refused", `scheme ${url.protocol} is not fetched, only http and https`);
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw new MeshError("refused", `scheme ${url.protocol} is not fetched, only http and https`);
   if (url.username !== "" || url.password !== "") throw new MeshError("refused", "a key set's URL carries no credentials");
   return url;
 }
@@ -58,7 +59,9 @@ async function resolveTarget(url: URL, hosts: ReadonlyMap<string, string>): Prom
   if (mapped !== undefined) return parseTarget(mapped, port);
   const address = isIP(host) === 0 ? await resolveName(host) : host;
   if (FORBIDDEN.check(address, isIP(address) === 6 ? "ipv6" : "ipv4")) {
-    throw new MeshError("refused", `${host} is ${address}, an address of this machine or its link`, { help: `name it under "hosts:" in kumiko.yaml if that is meant` });
+    throw new MeshError("refused", `${host} is ${address}, an address of this machine or its link`, {
+      help: `name it under "hosts:" in kumiko.yaml if that is meant`,
+    });
   }
   return { address, port };
 }
@@ -96,7 +99,9 @@ function get(url: URL, target: Target, options: KeySetFetchOptions): Promise<str
     (response) => {
       if (response.statusCode !== 200) {
         response.destroy();
-        return fail(`answered ${response.statusCode}, expected 200${response.headers.location === undefined ? "" : " (redirects are not followed)"}`);
+        return fail(
+          `answered ${response.statusCode}, expected 200${response.headers.location === undefined ? "" : " (redirects are not followed)"}`,
+        );
       }
       const chunks: Buffer[] = [];
       let size = 0;

@@ -37,8 +37,16 @@ describe("fetchKeySet", () => {
   });
 
   test.each([
-    { title: "a redirect is not followed", answer: ((_, response) => response.writeHead(302, { location: "http://x.test" }).end()) as RequestListener, problem: "302" },
-    { title: "more than 1 MiB is cut off", answer: ((_, response) => response.end("x".repeat(2 ** 21))) as RequestListener, problem: "more than 1048576 bytes" },
+    {
+      title: "a redirect is not followed",
+      answer: ((_, response) => response.writeHead(302, { location: "http://x.test" }).end()) as RequestListener,
+      problem: "302",
+    },
+    {
+      title: "more than 1 MiB is cut off",
+      answer: ((_, response) => response.end("x".repeat(2 ** 21))) as RequestListener,
+      problem: "more than 1048576 bytes",
+    },
   ])("$title", async ({ answer, problem }) => {
     const hosts = new Map([["idp.test", await provider(answer)]]);
     await expect(fetchKeySet("http://idp.test/jwks", { hosts })).rejects.toThrow(problem);

@@ -1,0 +1,10 @@
+/**
+ * Where resources come from. In: files, folders, the store; out: Resources with a position for every node, and diagnostics.
+ * Nothing in here throws on what a user wrote, and nothing a user wrote makes another file or resource go away.
+ */
+export { type FileSource, type FileSourceOptions, readFiles, startFileSource } from "./file-source.ts";
+export { lastGoodInStore, type LastGoodTexts } from "./last-good.ts";
+export { LIMITS } from "./limits.ts";
+export { type Declared, mergeDeclared, mergeSources } from "./merge.ts";
+export { readText, type ReadText } from "./read-text.ts";
+export { startStoreSource, type StoreSourceOptions } from "./store-source.ts";
