@@ -17,7 +17,8 @@ export function formatClusterName({ direction, port, subset, host }: ClusterName
 /** Undefined for a name of another form (`BlackHoleCluster`, a user's own). */
 export function parseClusterName(name: string): ClusterName | undefined {
   const [direction, port = "", subset, host, ...rest] = name.split("|");
-  if ((direction !== "inbound" && direction !== "outbound") || subset === undefined || host === undefined || rest.length > 0) return undefined;
+  if ((direction !== "inbound" && direction !== "outbound") || subset === undefined || host === undefined || rest.length > 0)
+    return undefined;
   if (!/^\d{1,5}$/.test(port)) return undefined;
   return { direction, port: Number(port), subset, host };
 }

@@ -13,7 +13,9 @@ export interface Cluster {
    * TLS by endpoint: mTLS where the endpoint has a sidecar, `plain` otherwise (Istio's auto mTLS), or one for all.
    * `auto.plaintextAllowed` false leaves endpoints without a sidecar unreachable rather than plaintext.
    */
-  readonly tls?: { readonly kind: "always"; readonly tls: ClientTls } | { readonly kind: "auto"; readonly mutual: ClientTls; readonly plaintextAllowed: boolean };
+  readonly tls?:
+    | { readonly kind: "always"; readonly tls: ClientTls }
+    | { readonly kind: "auto"; readonly mutual: ClientTls; readonly plaintextAllowed: boolean };
   readonly loadBalancing: LoadBalancing;
   readonly circuitBreaker?: CircuitBreaker;
   readonly outlierDetection?: OutlierDetection;

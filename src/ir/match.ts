@@ -12,3 +12,8 @@ export interface HeaderMatch {
   readonly value: StringMatch | { readonly kind: "present" };
   readonly invert?: boolean;
 }
+
+/** The text itself as an RE2 pattern, whatever characters it has. */
+export function escapeRegex(literal: string): string {
+  return literal.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+}

@@ -1,9 +1,16 @@
 import type { Origin } from "../model/origin.ts";
 import type { HeaderMatch, StringMatch } from "./match.ts";
 
-/** What the policy slots of one proxy hold. */
+/** What the policy slots of one proxy hold: for its HTTP connections, and for those of which it knows only the bytes. */
+export interface ProxyPolicies {
+  readonly http: Policies;
+  readonly tcp: Pick<Policies, "deny" | "allow">;
+}
+
 export interface Policies {
   readonly authentication: Authentication;
+  /** What is refused because an external authorizer that must be asked can't be. */
+  readonly custom: AuthorizationRules;
   readonly deny: AuthorizationRules;
   readonly allow: AuthorizationRules;
 }
@@ -35,6 +42,8 @@ export interface AuthorizationRules {
   readonly enforced: boolean;
   /** In the order of their names; for ALLOW, none of them matching means refusal. */
   readonly policies: readonly AuthorizationRule[];
+  /** Who refuses where ALLOW is enforced without any policy: `Profile/zero-trust`, or the policy that allows nothing. */
+  readonly refusal?: { readonly name: string; readonly origin: readonly Origin[] };
 }
 
 /** One `rules[i]` of an AuthorizationPolicy; matches where any source, any operation and all conditions do. */
@@ -51,7 +60,10 @@ export type RuleExpression =
   | { readonly kind: "never" }
   | { readonly kind: "and" | "or"; readonly of: readonly RuleExpression[] }
   | { readonly kind: "not"; readonly of: RuleExpression }
-  | { readonly kind: "path" | "method" | "host" | "server-name" | "principal" | "namespace" | "request-principal"; readonly value: StringMatch }
+  | {
+      readonly kind: "path" | "method" | "host" | "server-name" | "principal" | "namespace" | "request-principal";
+      readonly value: StringMatch;
+    }
   | { readonly kind: "claim"; readonly path: readonly string[]; readonly value: StringMatch }
   | { readonly kind: "header"; readonly header: HeaderMatch }
   | { readonly kind: "destination-port"; readonly port: number }

@@ -31,7 +31,11 @@ export interface Route {
 }
 
 export interface RouteMatch {
-  readonly path: { readonly kind: "exact" | "prefix" | "path-separated-prefix" | "regex"; readonly value: string; readonly ignoreCase?: boolean };
+  readonly path: {
+    readonly kind: "exact" | "prefix" | "path-separated-prefix" | "regex";
+    readonly value: string;
+    readonly ignoreCase?: boolean;
+  };
   readonly headers: readonly HeaderMatch[];
   readonly query: readonly { readonly name: string; readonly value: StringMatch | { readonly kind: "present" } }[];
 }
@@ -39,7 +43,11 @@ export interface RouteMatch {
 export interface ForwardAction {
   readonly kind: "forward";
   readonly destinations: readonly Destination[];
-  readonly rewrite?: { readonly path?: string; readonly pathRegex?: { readonly match: string; readonly substitution: string }; readonly host?: string };
+  readonly rewrite?: {
+    readonly path?: string;
+    readonly pathRegex?: { readonly match: string; readonly substitution: string };
+    readonly host?: string;
+  };
   /** Absent: none (Envoy's own 15 s never applies). */
   readonly timeoutMs?: number;
   readonly retry?: RetryPolicy;

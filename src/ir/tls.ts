@@ -4,7 +4,9 @@ import type { StringMatch } from "./match.ts";
 export interface ServerTls {
   /** The certificate shown; for MUTUAL the authority of the client's is beside it. */
   readonly certificateSecret: string;
-  readonly clients: { readonly kind: "none" } | { readonly kind: "required" | "optional"; readonly trustSecret: string; readonly names: readonly StringMatch[] };
+  readonly clients:
+    | { readonly kind: "none" }
+    | { readonly kind: "required" | "optional"; readonly trustSecret: string; readonly names: readonly StringMatch[] };
   readonly minVersion: "1.2" | "1.3";
   readonly maxVersion?: "1.2" | "1.3";
   readonly cipherSuites?: readonly string[];

@@ -1,0 +1,15 @@
+/**
+ * Frozen indexes over all resources. In: checked resources and the mesh's settings; out: answers to single questions.
+ * Nothing here changes after it was made, and no result depends on the order in which resources came.
+ */
+export { type DestinationRule, type DestinationRuleSpec, type Subset, type TrafficPolicy } from "./destination-rules.ts";
+export { type EndpointPort, type EndpointSet, type ServiceEndpoint } from "./endpoints.ts";
+export { type Finding, toDiagnostics } from "./finding.ts";
+export { type Gateway, type GatewayServer } from "./gateways.ts";
+export { type Mesh, createMesh } from "./mesh.ts";
+export { type MeshSettings, type MeshSettingsOptions, PROFILE_ANNOTATION, resolveMeshSettings } from "./mesh-settings.ts";
+export { type PoliciesOf, type PolicyKind } from "./policies.ts";
+export { type ProxyView, type Scope, scopeFor } from "./scope.ts";
+export { MESH_GATEWAY, qualifyGateway, type VirtualService, type VirtualServiceSpec } from "./virtual-services.ts";
+export { isExported, matchesLabels, qualifyHost } from "./visibility.ts";
+export { type IndexedWorkload } from "./workloads.ts";

@@ -1,0 +1,133 @@
+import { parseDuration } from "../base/duration.ts";
+import { stableHash } from "../base/stable-hash.ts";
+import type { Resource } from "../model/resource.ts";
+import type { MeshConfigBody, Profile } from "../schema/mesh-config.ts";
+
+/** Everything that is decided for the whole mesh, with the profile's defaults filled in. */
+export interface MeshSettings {
+  readonly profile: Profile;
+  readonly rootNamespace: string;
+  readonly trustDomain: string;
+  readonly trustDomainAliases: readonly string[];
+  readonly clusterDomain: string;
+  /** What happens to a destination that no resource names. */
+  readonly outboundMode: "registry-only" | "allow-any";
+  /** mTLS mode where no PeerAuthentication speaks. */
+  readonly defaultMtls: "strict" | "permissive";
+  /** Endpoints without a sidecar are reached in plaintext (Istio's auto mTLS); otherwise only where a DestinationRule says so. */
+  readonly plaintextAllowed: boolean;
+  readonly autoMtls: boolean;
+  /** A request passes only where an AuthorizationPolicy allows it. */
+  readonly defaultDeny: boolean;
+  readonly pathNormalization: "none" | "base" | "merge-slashes" | "decode-and-merge-slashes";
+  readonly connectTimeoutMs: number;
+  /** 0: wait for ever. */
+  readonly protocolDetectionTimeoutMs: number;
+  readonly defaultRetry: { readonly attempts: number; readonly on: readonly string[]; readonly perTryTimeoutMs?: number };
+  /** No connection outlives a certificate; 0: no limit. */
+  readonly maxConnectionDurationMs: number;
+  readonly accessLog?: { readonly path: string; readonly format?: string; readonly encoding: "text" | "json" };
+  readonly numTrustedProxies: number;
+  readonly defaultExportTo: {
+    readonly service: readonly string[];
+    readonly virtualService: readonly string[];
+    readonly destinationRule: readonly string[];
+  };
+  /** Hash of all of the above. */
+  readonly hash: string;
+}
+
+export interface MeshSettingsOptions {
+  /** Wins over the annotation of MeshConfig's ConfigMap. */
+  readonly profile?: Profile;
+  readonly trustDomain?: string;
+}
+
+/** The annotation of MeshConfig's ConfigMap that chooses a profile; a stock Istio ignores it. */
+export const PROFILE_ANNOTATION = "kumiko.dev/profile";
+
+/** Istio's default retry conditions since 1.24: those in which the upstream can't have begun to work, and the gRPC codes that say as much. */
+const DEFAULT_RETRY_ON = ["connect-failure", "refused-stream", "unavailable", "cancelled"];
+
+/** A connection lives no longer than the certificate (1 h) that it was made with. */
+const CERTIFICATE_TTL_MS = 3_600_000;
+
+/** MeshConfig and the profile, resolved. Without a MeshConfig, all defaults; with several, the first in order of namespace and name. */
+export function resolveMeshSettings(resources: readonly Resource[], options: MeshSettingsOptions = {}): MeshSettings {
+  const declared = resources
+    .filter((resource) => resource.kind === "MeshConfig")
+    .toSorted((a, b) => (a.metadata.namespace < b.metadata.namespace ? -1 : 1))[0];
+  const config = (declared?.body ?? {}) as MeshConfigBody;
+  const annotated = declared?.metadata.annotations[PROFILE_ANNOTATION];
+  const profile = options.profile ?? (annotated === "istio" ? "istio" : "zero-trust");
+  const settings = {
+    profile,
+    rootNamespace: config.rootNamespace ?? declared?.metadata.namespace ?? "istio-system",
+    trustDomain: options.trustDomain ?? config.trustDomain ?? "cluster.local",
+    trustDomainAliases: config.trustDomainAliases ?? [],
+    clusterDomain: "cluster.local",
+    ...defaultsOf(profile, config),
+    connectTimeoutMs: durationOr(config.connectTimeout, 10_000),
+    protocolDetectionTimeoutMs: durationOr(config.protocolDetectionTimeout, 0),
+    defaultRetry: defaultRetry(config),
+    ...accessLog(config),
+    numTrustedProxies: config.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
+    defaultExportTo: {
+      service: config.defaultServiceExportTo ?? ["*"],
+      virtualService: config.defaultVirtualServiceExportTo ?? ["*"],
+      destinationRule: config.defaultDestinationRuleExportTo ?? ["*"],
+    },
+  };
+  return Object.freeze({ ...settings, hash: stableHash(settings) });
+}
+
+function defaultsOf(profile: Profile, config: MeshConfigBody) {
+  const strict = profile === "zero-trust";
+  const mode = config.outboundTrafficPolicy?.mode;
+  return {
+    outboundMode: (mode === undefined ? strict : mode === "REGISTRY_ONLY") ? "registry-only" : "allow-any",
+    defaultMtls: strict ? "strict" : "permissive",
+    plaintextAllowed: !strict,
+    autoMtls: config.enableAutoMtls ?? true,
+    defaultDeny: strict,
+    pathNormalization: pathNormalization(profile, config),
+    maxConnectionDurationMs: strict ? CERTIFICATE_TTL_MS : 0,
+  } as const;
+}
+
+function pathNormalization(profile: Profile, config: MeshConfigBody): MeshSettings["pathNormalization"] {
+  switch (config.pathNormalization?.normalization) {
+    case "NONE":
+      return "none";
+    case "BASE":
+      return "base";
+    case "MERGE_SLASHES":
+      return "merge-slashes";
+    case "DECODE_AND_MERGE_SLASHES":
+      return "decode-and-merge-slashes";
+    default:
+      return profile === "zero-trust" ? "decode-and-merge-slashes" : "base";
+  }
+}
+
+function defaultRetry(config: MeshConfigBody): MeshSettings["defaultRetry"] {
+  const { attempts = 2, perTryTimeout, retryOn } = config.defaultHttpRetryPolicy ?? {};
+  const perTryTimeoutMs = perTryTimeout === undefined ? undefined : parseDuration(perTryTimeout);
+  return {
+    attempts,
+    on: retryOn?.split(",").map((word) => word.trim()) ?? DEFAULT_RETRY_ON,
+    ...(perTryTimeoutMs !== undefined && { perTryTimeoutMs }),
+  };
+}
+
+function accessLog(config: MeshConfigBody): Pick<MeshSettings, "accessLog"> | undefined {
+  if (config.accessLogFile === undefined || config.accessLogFile === "") return undefined;
+  const encoding = config.accessLogEncoding === "JSON" ? "json" : "text";
+  return {
+    accessLog: { path: config.accessLogFile, encoding, ...(config.accessLogFormat !== undefined && { format: config.accessLogFormat }) },
+  };
+}
+
+function durationOr(text: string | undefined, fallbackMs: number): number {
+  return (text === undefined ? undefined : parseDuration(text)) ?? fallbackMs;
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { meshOf, router, sidecar } from "../testing/mesh.ts";
+import { scopeFor, toDiagnostics } from "./index.ts";
+
+const users = `
+apiVersion: v1
+kind: Service
+metadata: { name: users, namespace: shop }
+spec:
+  selector: { app: users }
+  ports: [{ port: 80, name: http, targetPort: web }, { port: 9000, name: grpc-x }, { port: 3306 }, { port: 7000 }]
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  { name: users-1, namespace: shop, labels: { app: users, version: v1 }, annotations: { sidecar.istio.io/status: "{}", kumiko.dev/sidecar-ports: '{"8080": 31001}' } }
+spec: { serviceAccountName: users, containers: [{ name: a, ports: [{ name: web, containerPort: 8080 }] }] }
+status: { podIP: 10.244.0.7, conditions: [{ type: Ready, status: "True" }] }
+`;
+
+describe("services", () => {
+  const mesh = meshOf(users);
+  const service = mesh.services.find("users.shop.svc.cluster.local", "other")!;
+
+  test("a Service without clusterIP gets an address of 10.96.0.0/16, always the same", () => {
+    expect(service.allocatedAddress).toMatch(/^10\.96\./);
+    expect(meshOf(users).services.find(service.host, "shop")?.allocatedAddress).toBe(service.allocatedAddress);
+  });
+
+  test("a port's protocol is its name up to the dash; nameless ports are told by their bytes unless the server speaks first", () => {
+    expect(service.ports.map(({ protocol }) => protocol)).toEqual(["http", "grpc", "tcp", "auto"]);
+  });
+
+  test("an endpoint's port is found by the target port's name, and its sidecar's port beside it", () => {
+    const [endpoint] = mesh.endpoints.of(service).endpoints;
+    expect(endpoint?.ports.get(80)).toEqual({ port: 8080, sidecarPort: 31001 });
+    expect(endpoint?.identity).toBe("spiffe://cluster.local/ns/shop/sa/users");
+    expect(endpoint?.hasSidecar).toBe(true);
+  });
+
+  test("exportTo hides a service from other namespaces", () => {
+    const hidden = meshOf(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: shop }
+spec: { hosts: [api.example.com], exportTo: ["."], ports: [{ number: 443, name: tls, protocol: TLS }], resolution: DNS }
+`);
+    expect(hidden.services.find("api.example.com", "shop")?.allocatedAddress).toMatch(/^240\.240\./);
+    expect(hidden.services.find("api.example.com", "other")).toBeUndefined();
+  });
+
+  test("a ServiceEntry for another namespace's Service serves its own namespace alone, and is told so", () => {
+    const mixed = meshOf(`${users}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: fake, namespace: evil }
+spec: { hosts: [users.shop.svc.cluster.local], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC, endpoints: [{ address: 10.0.0.66 }] }
+`);
+    expect(mixed.services.find("users.shop.svc.cluster.local", "other")?.kind).toBe("kubernetes");
+    expect(mixed.services.find("users.shop.svc.cluster.local", "evil")?.kind).toBe("service-entry");
+    expect(toDiagnostics(mixed.findings, mixed.find).map(({ code, position }) => [code, position?.line])).toEqual([["KMK3003", 20]]);
+  });
+});
+
+const rules = (namespace: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: users, namespace: ${namespace} }
+spec: { hosts: [users.shop.svc.cluster.local], http: [{ route: [{ destination: { host: elsewhere } }] }] }
+`;
+
+describe("VirtualServices", () => {
+  test.each([
+    { title: "the host's own namespace routes it mesh-wide", namespace: "shop", profile: "zero-trust", client: "other", found: true },
+    { title: "another namespace routes it for itself", namespace: "evil", profile: "zero-trust", client: "evil", found: true },
+    { title: "another namespace doesn't route it for others", namespace: "evil", profile: "zero-trust", client: "other", found: false },
+    { title: "in Istio's profile it does", namespace: "evil", profile: "istio", client: "other", found: true },
+  ] as const)("$title", ({ namespace, profile, client, found }) => {
+    const mesh = meshOf(`${users}---${rules(namespace)}`, { profile });
+    expect(mesh.virtualServices.forSidecars(client).find("users.shop.svc.cluster.local") !== undefined).toBe(found);
+    expect(mesh.findings.some(({ code }) => code === "KMK3003")).toBe(namespace === "evil" && profile === "zero-trust");
+  });
+});
+
+describe("DestinationRules", () => {
+  const rule = (name: string, namespace: string, subset: string) => `
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { host: users.shop.svc.cluster.local, subsets: [{ name: ${subset}, labels: { version: ${subset} } }] }
+`;
+  const lookup = (namespace: string) => ({ client: { namespace, labels: {} }, service: "shop" });
+
+  test("the client's namespace wins over the service's, that one over the root namespace", () => {
+    const mesh = meshOf(users + rule("a", "istio-system", "root") + rule("a", "shop", "own") + rule("a", "client", "mine"));
+    const subsetFor = (client: string) => mesh.destinationRules.find("users.shop.svc.cluster.local", lookup(client))?.subsets[0]?.name;
+    expect([subsetFor("client"), subsetFor("other")]).toEqual(["mine", "own"]);
+    const root = meshOf(users + rule("a", "istio-system", "root"));
+    expect(root.destinationRules.find("users.shop.svc.cluster.local", lookup("other"))?.subsets[0]?.name).toBe("root");
+  });
+
+  test("two of one namespace for one host are merged", () => {
+    const mesh = meshOf(users + rule("a", "shop", "v1") + rule("b", "shop", "v2"));
+    expect(mesh.destinationRules.find("users.shop.svc.cluster.local", lookup("x"))?.subsets.map(({ name }) => name)).toEqual(["v1", "v2"]);
+  });
+});
+
+describe("scopeFor", () => {
+  const mesh = meshOf(users);
+  const base = scopeFor(mesh, sidecar()).key;
+
+  test.each([
+    { field: "name", over: { name: "users-2" }, shared: true },
+    { field: "id", over: { id: "sidecar~1~2~3" }, shared: true },
+    { field: "addresses", over: { addresses: ["10.244.0.99"] }, shared: true },
+    { field: "labels that no rule reads", over: { labels: { app: "other" } }, shared: true },
+    { field: "serviceAccount", over: { serviceAccount: "other" }, shared: true },
+    { field: "cluster", over: { cluster: "other" }, shared: true },
+    { field: "network", over: { network: "other" }, shared: true },
+    { field: "locality", over: { locality: "other" }, shared: true },
+    { field: "version", over: { version: "1.41.0" }, shared: true },
+    { field: "type", over: { type: "router" }, shared: false },
+    { field: "namespace", over: { namespace: "other" }, shared: false },
+    { field: "capture", over: { capture: "none" }, shared: false },
+    { field: "localPorts", over: { localPorts: { "a:1": 2 } }, shared: false },
+    { field: "dnsCapture", over: { dnsCapture: false }, shared: false },
+  ] as const)("another $field: shared $shared", ({ over, shared }) => {
+    expect(scopeFor(mesh, sidecar(over)).key === base).toBe(shared);
+  });
+
+  test("labels count as soon as a rule reads them", () => {
+    const reading = meshOf(`${users}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: users, namespace: shop }
+spec: { hosts: [users], http: [{ match: [{ sourceLabels: { app: users } }], route: [{ destination: { host: users } }] }] }
+`);
+    expect(scopeFor(reading, sidecar({ labels: { app: "other" } })).key).not.toBe(scopeFor(reading, sidecar()).key);
+  });
+
+  test("the same resources give the same key, in whatever order they came", () => {
+    expect(scopeFor(meshOf(users.split("---").toReversed().join("---")), sidecar()).key).toBe(base);
+  });
+
+  test("a gateway binds the target port of the Service in front of it", () => {
+    const gateway = meshOf(`
+apiVersion: v1
+kind: Service
+metadata: { name: gateway, namespace: istio-system }
+spec: { selector: { istio: ingressgateway }, ports: [{ port: 443, name: https, targetPort: 8443 }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: gateway-1, namespace: istio-system, labels: { istio: ingressgateway } }
+spec: { containers: [{ name: proxy }] }
+status: { podIP: 10.244.0.2 }
+`);
+    expect(scopeFor(gateway, router()).proxy.targetPorts).toEqual({ 443: 8443 });
+  });
+});

@@ -1,0 +1,169 @@
+import { HostTable, isWildcardHost } from "../base/host-match.ts";
+import type { Origin } from "../model/origin.ts";
+import { type Resource, refOf } from "../model/resource.ts";
+import type { VirtualServiceBody } from "../schema/bodies.ts";
+import type { Finding } from "./finding.ts";
+import type { MeshSettings } from "./mesh-settings.ts";
+import type { ServiceIndex } from "./services.ts";
+import { byAge, isExported, namespaceOfHost, qualifyHost } from "./visibility.ts";
+
+export type VirtualServiceSpec = NonNullable<VirtualServiceBody["spec"]>;
+
+/** The word for all sidecars where a VirtualService names its gateways. */
+export const MESH_GATEWAY = "mesh";
+
+/** A VirtualService with its hosts and gateways written out in full. */
+export interface VirtualService {
+  readonly name: string;
+  readonly namespace: string;
+  readonly created: string;
+  readonly hosts: readonly string[];
+  /** `mesh` and `namespace/name`. */
+  readonly gateways: readonly string[];
+  readonly exportTo: readonly string[];
+  readonly spec: VirtualServiceSpec;
+  readonly hash: string;
+  readonly origin: Origin;
+}
+
+/** VirtualServices by where they apply: sidecars by host, gateways by their name. */
+export class VirtualServiceIndex {
+  readonly #ofMesh: readonly VirtualService[];
+  readonly #byGateway: ReadonlyMap<string, readonly VirtualService[]>;
+  readonly #forSidecars = new Map<string, HostTable<VirtualService>>();
+  readonly #services: ServiceIndex;
+  readonly #settings: MeshSettings;
+  readonly findings: readonly Finding[];
+
+  constructor(resources: Iterable<Resource>, services: ServiceIndex, settings: MeshSettings) {
+    const all: VirtualService[] = [];
+    for (const resource of resources)
+      if (resource.kind === "VirtualService") all.push(readVirtualService(resource as Resource<VirtualServiceBody>, settings));
+    all.sort(byAge);
+    const byGateway = new Map<string, VirtualService[]>();
+    for (const virtualService of all) {
+      for (const gateway of virtualService.gateways) {
+        if (gateway === MESH_GATEWAY) continue;
+        const list = byGateway.get(gateway);
+        if (list === undefined) byGateway.set(gateway, [virtualService]);
+        else list.push(virtualService);
+      }
+    }
+    this.#ofMesh = all.filter(({ gateways }) => gateways.includes(MESH_GATEWAY));
+    this.#byGateway = byGateway;
+    this.#services = services;
+    this.#settings = settings;
+    this.findings = [...this.#foreign(), ...this.#claimedTwice()];
+  }
+
+  /** What sidecars of a namespace apply, the most specific host first found; the oldest VirtualService where two have one host. */
+  forSidecars(namespace: string): HostTable<VirtualService> {
+    const known = this.#forSidecars.get(namespace);
+    if (known !== undefined) return known;
+    const table = new HostTable(this.listForSidecars(namespace));
+    this.#forSidecars.set(namespace, table);
+    return table;
+  }
+
+  /** `[host, VirtualService]` that sidecars of a namespace see, the oldest first. */
+  listForSidecars(namespace: string): readonly (readonly [string, VirtualService])[] {
+    return this.#ofMesh
+      .filter(({ exportTo, namespace: own }) => isExported(exportTo, own, namespace))
+      .flatMap((virtualService) =>
+        virtualService.hosts
+          .filter((host) => this.#mayRoute(virtualService, host, namespace))
+          .map((host) => [host, virtualService] as const),
+      );
+  }
+
+  /** What a gateway `namespace/name` serves, the oldest first; those not exported to the proxy's namespace are left out. */
+  forGateway(gateway: string, proxyNamespace: string): readonly VirtualService[] {
+    return (this.#byGateway.get(gateway) ?? []).filter(({ exportTo, namespace }) => isExported(exportTo, namespace, proxyNamespace));
+  }
+
+  /** Names of the labels that `sourceLabels` anywhere asks for. */
+  *clientLabels(): Iterable<string> {
+    for (const { spec } of this.#ofMesh) {
+      for (const { match } of [...(spec.http ?? []), ...(spec.tls ?? []), ...(spec.tcp ?? [])]) {
+        for (const { sourceLabels } of match ?? []) yield* Object.keys(sourceLabels ?? {});
+      }
+    }
+  }
+
+  #mayRoute({ namespace: own }: VirtualService, host: string, viewer: string): boolean {
+    return this.#settings.profile !== "zero-trust" || own === viewer || this.#ownerOf(host) === own;
+  }
+
+  #ownerOf(host: string): string | undefined {
+    return this.#services.ownerOf(host) ?? namespaceOfHost(host, this.#settings.clusterDomain);
+  }
+
+  *#foreign(): Iterable<Finding> {
+    if (this.#settings.profile !== "zero-trust") return;
+    for (const { hosts, namespace, exportTo, origin } of this.#ofMesh) {
+      if (exportTo.every((to) => to === "." || to === namespace)) continue;
+      for (const [i, host] of hosts.entries()) {
+        const owner = this.#ownerOf(host);
+        if (owner === namespace) continue;
+        yield {
+          code: "KMK3003",
+          message: `host "${host}" ${owner === undefined ? "belongs to no namespace" : `belongs to namespace "${owner}"`}; this VirtualService routes it only for clients of "${namespace}"`,
+          help:
+            owner === undefined
+              ? 'set exportTo: ["."] if that is meant'
+              : `move the VirtualService to namespace "${owner}", or set exportTo: ["."]`,
+          origin: { ref: origin.ref, path: ["spec", "hosts", i] },
+        };
+      }
+    }
+  }
+
+  *#claimedTwice(): Iterable<Finding> {
+    const first = new Map<string, VirtualService>();
+    for (const virtualService of this.#ofMesh) {
+      for (const [i, host] of virtualService.hosts.entries()) {
+        const key =
+          this.#settings.profile === "zero-trust" && this.#ownerOf(host) !== virtualService.namespace
+            ? `${virtualService.namespace}/${host}`
+            : host;
+        const older = first.get(key);
+        if (older === undefined) first.set(key, virtualService);
+        else if (older !== virtualService) yield claimedBy(older, virtualService, host, i);
+      }
+    }
+  }
+}
+
+function claimedBy(older: VirtualService, younger: VirtualService, host: string, place: number): Finding {
+  return {
+    code: "KMK2007",
+    message: `host "${host}" is claimed by an older VirtualService; sidecars ignore this one's routes for it`,
+    help: isWildcardHost(host) ? "use a narrower host" : "merge the two into one VirtualService",
+    origin: { ref: younger.origin.ref, path: ["spec", "hosts", place] },
+    related: [{ message: "the one that is used", resource: older.origin.ref }],
+  };
+}
+
+function readVirtualService(resource: Resource<VirtualServiceBody>, settings: MeshSettings): VirtualService {
+  const { metadata, hash } = resource;
+  const spec = resource.body.spec ?? {};
+  const { hosts = [], gateways = [], exportTo } = spec;
+  return {
+    name: metadata.name,
+    namespace: metadata.namespace,
+    created: metadata.creationTimestamp ?? "",
+    hosts: hosts.map((host) => qualifyHost(host, metadata.namespace, settings.clusterDomain)),
+    gateways: gateways.length === 0 ? [MESH_GATEWAY] : gateways.map((gateway) => qualifyGateway(gateway, metadata.namespace)),
+    exportTo: exportTo === undefined || exportTo.length === 0 ? settings.defaultExportTo.virtualService : exportTo,
+    spec,
+    hash,
+    origin: { ref: refOf(resource), path: [] },
+  };
+}
+
+/** `mesh`, `name`, `namespace/name`, and Istio's old form `name.namespace.svc.cluster.local`. */
+export function qualifyGateway(gateway: string, namespace: string): string {
+  if (gateway === MESH_GATEWAY || gateway.includes("/")) return gateway;
+  const [name = "", other] = gateway.split(".");
+  return other === undefined ? `${namespace}/${gateway}` : `${other}/${name}`;
+}

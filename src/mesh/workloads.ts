@@ -1,0 +1,148 @@
+import { type Resource, refOf } from "../model/resource.ts";
+import type { Workload, WorkloadPort } from "../model/workload.ts";
+import type { PodBody, WorkloadEntryBody } from "../schema/bodies.ts";
+import { matchesLabels } from "./visibility.ts";
+
+/** Istio's injector writes it; any value means that a sidecar of the mesh takes the Pod's traffic. */
+const SIDECAR_STATUS = "sidecar.istio.io/status";
+const TLS_MODE = "security.istio.io/tlsMode";
+/** JSON: the Pod's port to the loopback port on which its sidecar takes that port's traffic. */
+const SIDECAR_PORTS = "kumiko.dev/sidecar-ports";
+
+/** Pods and WorkloadEntries, by name, namespace and address. */
+export class WorkloadIndex {
+  readonly #byNamespace: ReadonlyMap<string, readonly IndexedWorkload[]>;
+  readonly #byName: ReadonlyMap<string, IndexedWorkload>;
+
+  constructor(resources: Iterable<Resource>) {
+    const byNamespace = new Map<string, IndexedWorkload[]>();
+    const byName = new Map<string, IndexedWorkload>();
+    for (const resource of resources) {
+      const workload = readWorkload(resource);
+      if (workload === undefined) continue;
+      const list = byNamespace.get(workload.namespace);
+      if (list === undefined) byNamespace.set(workload.namespace, [workload]);
+      else list.push(workload);
+      byName.set(`${resource.kind}/${workload.namespace}/${workload.name}`, workload);
+    }
+    for (const list of byNamespace.values()) list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    this.#byNamespace = byNamespace;
+    this.#byName = byName;
+  }
+
+  inNamespace(namespace: string): readonly IndexedWorkload[] {
+    return this.#byNamespace.get(namespace) ?? [];
+  }
+
+  select(namespace: string, selector: Readonly<Record<string, string>>): readonly IndexedWorkload[] {
+    return this.inNamespace(namespace).filter((workload) => matchesLabels(selector, workload.labels));
+  }
+
+  find(kind: "Pod" | "WorkloadEntry", namespace: string, name: string): IndexedWorkload | undefined {
+    return this.#byName.get(`${kind}/${namespace}/${name}`);
+  }
+
+  /** The workload that a proxy stands beside: by name, else by address. Undefined before the workload was declared. */
+  ofProxy(proxy: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly addresses: readonly string[];
+  }): IndexedWorkload | undefined {
+    const { namespace, name, addresses } = proxy;
+    const named = this.find("Pod", namespace, name) ?? this.find("WorkloadEntry", namespace, name);
+    return named ?? this.inNamespace(namespace).find((workload) => workload.address !== "" && addresses.includes(workload.address));
+  }
+}
+
+export interface IndexedWorkload extends Workload {
+  readonly kind: "Pod" | "WorkloadEntry";
+  /** Share of a locality's traffic (WorkloadEntry); 1 for a Pod. */
+  readonly weight: number;
+}
+
+function readWorkload(resource: Resource): IndexedWorkload | undefined {
+  if (resource.kind === "Pod") return readPod(resource as Resource<PodBody>);
+  return resource.kind === "WorkloadEntry" ? readWorkloadEntry(resource as Resource<WorkloadEntryBody>) : undefined;
+}
+
+function readPod(resource: Resource<PodBody>): IndexedWorkload | undefined {
+  const { metadata, body } = resource;
+  if (body.status?.phase === "Failed" || body.status?.phase === "Succeeded") return undefined;
+  return {
+    kind: "Pod",
+    name: metadata.name,
+    namespace: metadata.namespace,
+    labels: metadata.labels,
+    serviceAccount: body.spec?.serviceAccountName ?? "default",
+    address: body.status?.podIP ?? body.status?.podIPs?.[0]?.ip ?? "",
+    ports: readPodPorts(resource),
+    ready: body.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false,
+    locality: localityOf(metadata.labels),
+    network: metadata.labels["topology.istio.io/network"] ?? "",
+    cluster: metadata.labels["topology.istio.io/cluster"] ?? "Kubernetes",
+    hasSidecar: metadata.annotations[SIDECAR_STATUS] !== undefined || metadata.labels[TLS_MODE] === "istio",
+    weight: 1,
+    origin: { ref: refOf(resource), path: [] },
+  };
+}
+
+function readPodPorts(resource: Resource<PodBody>): readonly WorkloadPort[] {
+  const sidecarPorts = readSidecarPorts(resource.metadata.annotations[SIDECAR_PORTS]);
+  const ports = (resource.body.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+  const declared = ports.map(({ name = "", containerPort, protocol }): WorkloadPort => {
+    const sidecarPort = sidecarPorts.get(containerPort);
+    return { name, port: containerPort, protocol: protocol === "UDP" ? "UDP" : "TCP", ...(sidecarPort !== undefined && { sidecarPort }) };
+  });
+  const rest = [...sidecarPorts].filter(([port]) => !declared.some((known) => known.port === port));
+  return [...declared, ...rest.map(([port, sidecarPort]): WorkloadPort => ({ name: "", port, protocol: "TCP", sidecarPort }))];
+}
+
+/** The annotation is written by the runtime, but anyone may write a Pod: what isn't a map of ports counts as absent. */
+function readSidecarPorts(text: string | undefined): ReadonlyMap<number, number> {
+  if (text === undefined || text.length > 4096) return new Map();
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return new Map();
+    return new Map(
+      Object.entries(value).flatMap(([port, own]) => (isPort(Number(port)) && isPort(own) ? [[Number(port), own] as const] : [])),
+    );
+  } catch {
+    return new Map();
+  }
+}
+
+function isPort(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65_536;
+}
+
+function localityOf(labels: Readonly<Record<string, string>>): string {
+  const own = labels["istio-locality"];
+  if (own !== undefined) return own.replaceAll(".", "/");
+  const region = labels["topology.kubernetes.io/region"] ?? "";
+  const zone = labels["topology.kubernetes.io/zone"] ?? "";
+  return zone === "" ? region : `${region}/${zone}`;
+}
+
+function readWorkloadEntry(resource: Resource<WorkloadEntryBody>): IndexedWorkload {
+  const { metadata } = resource;
+  const { spec } = resource.body;
+  const labels = { ...metadata.labels, ...spec.labels };
+  const tlsMode = labels[TLS_MODE];
+  return {
+    kind: "WorkloadEntry",
+    name: metadata.name,
+    namespace: metadata.namespace,
+    labels,
+    serviceAccount: spec.serviceAccount ?? "default",
+    address: spec.address ?? "",
+    ports: Object.entries(spec.ports ?? {}).map(([name, port]) => ({ name, port, protocol: "TCP" })),
+    ready: true,
+    locality: spec.locality ?? "",
+    network: spec.network ?? "",
+    cluster: "Kubernetes",
+    // Istio: without the label, a service account says that there is a proxy which holds its identity.
+    hasSidecar: tlsMode === undefined ? spec.serviceAccount !== undefined : tlsMode === "istio",
+    weight: spec.weight ?? 1,
+    origin: { ref: refOf(resource), path: [] },
+  };
+}
