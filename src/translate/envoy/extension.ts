@@ -1,0 +1,78 @@
+import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import { TypedExtensionConfigSchema } from "../../gen/envoy/config/core/v3/extension_pb.js";
+import { RBACSchema as HttpRbacSchema } from "../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import { JwtAuthenticationSchema } from "../../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
+import { RBACSchema as NetworkRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
+import {
+  GATEWAY_SLOTS,
+  GATEWAY_TCP_SLOTS,
+  INBOUND_SLOTS,
+  INBOUND_TCP_SLOTS,
+  OUTBOUND_SLOTS,
+  OUTBOUND_TCP_SLOTS,
+} from "../../ir/policy-slots.ts";
+import type { Authentication, AuthorizationRules, Policies, ProxyPolicies } from "../../ir/policy.ts";
+import { encodeResource, packAny } from "./any.ts";
+import { toJwtAuthentication } from "./jwt.ts";
+import { toRbac } from "./rbac.ts";
+import type { EnvoyResource } from "./resource.ts";
+
+type Origins = EnvoyResource["origins"];
+
+const NOWHERE: Origins = new Map([["", []]]);
+
+type Slots = typeof INBOUND_SLOTS | typeof GATEWAY_SLOTS;
+type TcpSlots = typeof INBOUND_TCP_SLOTS | typeof GATEWAY_TCP_SLOTS;
+
+/** The content of every slot of a proxy; one without a policy holds an empty filter, because a slot that Envoy can't fill answers 500. */
+export function toExtensions(role: "sidecar" | "gateway", policies: ProxyPolicies): readonly EnvoyResource[] {
+  if (role === "gateway") return [...httpSlots(GATEWAY_SLOTS, policies.http), ...tcpSlots(GATEWAY_TCP_SLOTS, policies.tcp)];
+  const outbound = [
+    httpRbac(OUTBOUND_SLOTS.extensions, undefined, NOWHERE),
+    networkRbac(OUTBOUND_TCP_SLOTS.extensions, undefined, NOWHERE),
+  ];
+  return [...httpSlots(INBOUND_SLOTS, policies.http), ...tcpSlots(INBOUND_TCP_SLOTS, policies.tcp), ...outbound];
+}
+
+function httpSlots(slots: Slots, { authentication, custom, deny, allow }: Policies): readonly EnvoyResource[] {
+  return [
+    extension(slots.authn, JwtAuthenticationSchema, toJwtAuthentication(authentication), providerOrigins(authentication)),
+    httpRbac(slots.authzCustom, toRbac("DENY", custom), originsOf(custom)),
+    httpRbac(slots.authzDeny, toRbac("DENY", deny), originsOf(deny)),
+    httpRbac(slots.authzAllow, toRbac("ALLOW", allow), originsOf(allow)),
+    httpRbac(slots.extensions, undefined, NOWHERE),
+  ];
+}
+
+/** A network filter has no slot for CUSTOM: its refusals stand with the DENY rules. */
+function tcpSlots(slots: TcpSlots, { deny, allow }: ProxyPolicies["tcp"]): readonly EnvoyResource[] {
+  return [
+    networkRbac(slots.authzDeny, toRbac("DENY", deny), originsOf(deny)),
+    networkRbac(slots.authzAllow, toRbac("ALLOW", allow), originsOf(allow)),
+    networkRbac(slots.extensions, undefined, NOWHERE),
+  ];
+}
+
+function httpRbac(name: string, rules: ReturnType<typeof toRbac>, origins: Origins): EnvoyResource {
+  return extension(name, HttpRbacSchema, { ...(rules !== undefined && { rules }) }, origins);
+}
+
+function networkRbac(name: string, rules: ReturnType<typeof toRbac>, origins: Origins): EnvoyResource {
+  return extension(name, NetworkRbacSchema, { statPrefix: `${name}.`, ...(rules !== undefined && { rules }) }, origins);
+}
+
+function extension<Desc extends DescMessage>(name: string, schema: Desc, init: MessageInitShape<Desc>, origins: Origins): EnvoyResource {
+  const message = create(TypedExtensionConfigSchema, { name, typedConfig: packAny(schema, init) });
+  return encodeResource(TypedExtensionConfigSchema, message, { type: "extension", name, references: [], origins });
+}
+
+/** By the name under which a rule stands in the message: `rules.policies["ns[shop]-policy[p]-rule[0]"]`. */
+function originsOf({ policies, refusal }: AuthorizationRules): Origins {
+  const whole = [...policies.flatMap(({ origin }) => origin), ...(refusal?.origin ?? [])];
+  const each = policies.map(({ name, origin }) => [`rules.policies[${JSON.stringify(name)}]`, origin] as const);
+  return new Map([["", whole], ...each]);
+}
+
+function providerOrigins({ providers, origin }: Authentication): Origins {
+  return new Map([["", origin], ...providers.map((provider) => [`providers[${JSON.stringify(provider.name)}]`, provider.origin] as const)]);
+}

@@ -1,0 +1,113 @@
+import type { AuthorizationRule, AuthorizationRules } from "../../ir/policy.ts";
+import type { Finding } from "../../mesh/finding.ts";
+import type { Origin } from "../../model/origin.ts";
+import { refOf } from "../../model/resource.ts";
+import { type AuthorizationPolicy, compileRule, type RuleTarget } from "./authorization-policy-rule.ts";
+import type { FieldScope } from "./authorization-policy-field.ts";
+
+export interface AuthorizationInputs {
+  /** Of the mesh, the namespace and the workload. */
+  readonly policies: readonly AuthorizationPolicy[];
+  readonly trustDomains: readonly string[];
+  readonly boundPorts: Readonly<Record<number, number>>;
+  /** A request passes only where a policy allows it. */
+  readonly defaultDeny: boolean;
+  /** Whether a port of the workload is TCP: else what TCP can't say concerns nobody. */
+  readonly hasTcpPorts: boolean;
+}
+
+export interface Authorization {
+  readonly http: { readonly custom: AuthorizationRules; readonly deny: AuthorizationRules; readonly allow: AuthorizationRules };
+  readonly tcp: { readonly deny: AuthorizationRules; readonly allow: AuthorizationRules };
+  readonly findings: readonly Finding[];
+}
+
+type Compile = (policies: readonly AuthorizationPolicy[], action: RuleTarget["action"]) => readonly AuthorizationRule[];
+
+const DRY_RUN = "istio.io/dry-run";
+const DEFAULT_DENY = { name: "Profile/zero-trust", origin: [] } as const;
+const NO_RULES: AuthorizationRules = { enforced: false, policies: [] };
+
+/**
+ * AuthorizationPolicies as rules for HTTP and for bytes. What can't be said makes a policy stricter, never wider. CUSTOM is not served yet: what
+ * its rules match is refused, as by an authorizer that can't be reached.
+ */
+export function toAuthorization(inputs: AuthorizationInputs): Authorization {
+  const findings: Finding[] = [];
+  const enforced = inputs.policies.filter((policy) => policy.metadata.annotations[DRY_RUN] !== "true" && actionOf(policy) !== "AUDIT");
+  const byAction = (action: string) => enforced.filter((policy) => actionOf(policy) === action).sort(byName);
+  const [custom, deny, allow] = [byAction("CUSTOM"), byAction("DENY"), byAction("ALLOW")];
+  const http = compiler("http", inputs, findings);
+  const tcp = compiler("tcp", inputs, findings);
+  return {
+    http: {
+      custom: refusing(http(custom, "DENY")),
+      deny: refusing(http(deny, "DENY")),
+      allow: allowing(http(allow, "ALLOW"), allow, inputs),
+    },
+    tcp: { deny: refusing([...tcp(custom, "DENY"), ...tcp(deny, "DENY")]), allow: allowing(tcp(allow, "ALLOW"), allow, inputs) },
+    findings: [...inputs.policies.flatMap(notHonoured), ...findings],
+  };
+}
+
+function compiler(protocol: RuleTarget["protocol"], inputs: AuthorizationInputs, findings: Finding[]): Compile {
+  const { trustDomains, boundPorts } = inputs;
+  return (policies, action) =>
+    policies.flatMap((policy) => {
+      const scope: FieldScope = { namespace: policy.metadata.namespace, trustDomains, boundPorts };
+      const compiled = (policy.body.spec?.rules ?? []).map((rule, i) => compileRule(policy, rule, i, { protocol, action, scope }));
+      if (protocol === "http" || inputs.hasTcpPorts) findings.push(...compiled.flatMap((result) => result.findings));
+      return compiled.flatMap(({ rule }) => rule ?? []);
+    });
+}
+
+/** A policy without rules never matches. */
+function refusing(policies: readonly AuthorizationRule[]): AuthorizationRules {
+  return policies.length === 0 ? NO_RULES : { enforced: true, policies };
+}
+
+/** One ALLOW policy is enough that everything else is refused, be it one that allows nothing. */
+function allowing(
+  rules: readonly AuthorizationRule[],
+  policies: readonly AuthorizationPolicy[],
+  { defaultDeny }: AuthorizationInputs,
+): AuthorizationRules {
+  const [first] = policies;
+  if (first === undefined) return defaultDeny ? { enforced: true, policies: [], refusal: DEFAULT_DENY } : NO_RULES;
+  const origin: readonly Origin[] = policies.map((policy) => ({ ref: refOf(policy), path: ["spec"] }));
+  return { enforced: true, policies: rules, refusal: { name: `ns[${first.metadata.namespace}]-policy[${first.metadata.name}]`, origin } };
+}
+
+function notHonoured(policy: AuthorizationPolicy): readonly Finding[] {
+  const ref = refOf(policy);
+  if (policy.metadata.annotations[DRY_RUN] === "true") {
+    return [
+      {
+        code: "KMK1003",
+        message: "a dry run is not reported yet: the policy has no effect",
+        origin: { ref, path: ["metadata", "annotations", DRY_RUN] },
+      },
+    ];
+  }
+  const origin = { ref, path: ["spec", "action"] };
+  if (actionOf(policy) === "AUDIT")
+    return [{ code: "KMK1003", message: "action AUDIT is not honoured yet: the policy has no effect", origin }];
+  if (actionOf(policy) !== "CUSTOM") return [];
+  return [
+    {
+      code: "KMK1003",
+      message: "action CUSTOM is not honoured yet: requests that its rules match are refused",
+      help: "use ALLOW or DENY",
+      origin,
+    },
+  ];
+}
+
+function actionOf(policy: AuthorizationPolicy): string {
+  return policy.body.spec?.action ?? "ALLOW";
+}
+
+function byName(a: AuthorizationPolicy, b: AuthorizationPolicy): number {
+  const [one, other] = [a, b].map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  return (one ?? "") < (other ?? "") ? -1 : 1;
+}

@@ -1,0 +1,245 @@
+import { createServer, request, type Server } from "node:http";
+import { request as httpsRequest, type RequestOptions } from "node:https";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { ConnectionOptions } from "node:tls";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MESH_ALPN } from "../../ir/alpn.ts";
+import type { Listener } from "../../ir/listener.ts";
+import type { Mesh } from "../../mesh/index.ts";
+import { meshOf, sidecar } from "../../testing/mesh.ts";
+import { type EnvoyOracle, startEnvoyOracle } from "../../testing/envoy-oracle.ts";
+import { ownCertificate } from "../../testing/own-secrets.ts";
+import { toEnvoyCluster } from "../envoy/cluster.ts";
+import { toExtensions } from "../envoy/extension.ts";
+import { toEnvoyListener } from "../envoy/listener.ts";
+import { type InboundInputs, inboundInputs, toInbound } from "./inbound.ts";
+import { policyInputs, toProxyPolicies } from "./inbound-policies.ts";
+import type { MtlsMode } from "./peer-authentication.ts";
+
+const MESH = `
+apiVersion: v1
+kind: Service
+metadata: { name: users, namespace: shop }
+spec:
+  selector: { app: users }
+  ports:
+    - { name: http, port: 80, targetPort: 8080 }
+    - { name: tcp-db, port: 5432, targetPort: pg }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: users-1, namespace: shop, labels: { app: users } }
+spec:
+  serviceAccountName: users
+  containers: [{ name: app, ports: [{ name: pg, containerPort: 5433 }, { containerPort: 9000 }] }]
+status: { podIP: 10.244.0.7, conditions: [{ type: Ready, status: "True" }] }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: users, namespace: shop }
+spec:
+  selector: { matchLabels: { app: users } }
+  portLevelMtls: { 8080: { mode: PERMISSIVE } }
+`;
+
+const names = (listener: Listener | undefined) => listener?.chains.map(({ name }) => name);
+
+describe("toInbound", () => {
+  test("the ports of Services and containers are taken, by the workload's own numbers", () => {
+    const inputs = inboundInputs(meshOf(MESH), sidecar());
+    expect(inputs.ports.map(({ port, protocol }) => [port, protocol])).toEqual([
+      [5433, "tcp"],
+      [8080, "http"],
+      [9000, "auto"],
+    ]);
+    expect(inputs.mtls).toMatchObject({ all: "strict", byPort: { 8080: "permissive" } });
+  });
+
+  test("in zero-trust a port that nobody declared has no chain", () => {
+    const { listeners, clusters } = toInbound(inboundInputs(meshOf(MESH), sidecar()));
+    expect(names(listeners[0])).toEqual([
+      "virtualInbound-blackhole",
+      "0.0.0.0_5433",
+      "0.0.0.0_8080",
+      "0.0.0.0_8080-plaintext",
+      "0.0.0.0_9000-http",
+      "0.0.0.0_9000-tcp",
+    ]);
+    expect(clusters.map(({ name }) => name)).toEqual(["inbound|5433||", "inbound|8080||", "inbound|9000||"]);
+  });
+
+  test("in Istio's profile it passes", () => {
+    const { listeners, clusters } = toInbound(inboundInputs(meshOf(MESH, { profile: "istio" }), sidecar()));
+    expect(names(listeners[0])).toContain("virtualInbound-plaintext-tcp");
+    expect(clusters.at(-1)?.name).toBe("InboundPassthroughCluster");
+  });
+
+  test("every chain with TLS asks for a certificate of the trust domain, 1.3 in zero-trust", () => {
+    const { listeners } = toInbound(inboundInputs(meshOf(MESH), sidecar()));
+    const tls = listeners[0]?.chains.flatMap((chain) => chain.tls ?? []) ?? [];
+    expect(tls).toHaveLength(4);
+    for (const one of tls)
+      expect(one).toMatchObject({
+        minVersion: "1.3",
+        clients: { kind: "required", names: [{ kind: "prefix", value: "spiffe://cluster.local/" }] },
+      });
+  });
+
+  test("a proxy whose workload is not known yet opens nothing", () => {
+    const { listeners } = toInbound(inboundInputs(meshOf(MESH), sidecar({ name: "other-1", addresses: ["10.244.0.9"] })));
+    expect(names(listeners[0])).toEqual(["virtualInbound-blackhole"]);
+  });
+});
+
+describe("real Envoy", () => {
+  let oracle: EnvoyOracle;
+  let binding: EnvoyOracle;
+  let application: Server;
+  beforeAll(async () => {
+    [oracle, binding] = await Promise.all([startEnvoyOracle(), startEnvoyOracle({ bindsPorts: true })]);
+    application = createServer((incoming, answer) => answer.end(String(incoming.headers["x-forwarded-client-cert"] ?? "")));
+    await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
+  });
+  afterAll(async () => {
+    await Promise.all([oracle.close(), binding.close()]);
+    await new Promise((resolve) => application.close(resolve));
+  });
+
+  test.each(["zero-trust", "istio"] as const)("accepts the way into a workload with policies in %s", async (profile) => {
+    const mesh = meshOf(MESH, { profile });
+    const { listeners, clusters } = toInbound(inboundInputs(mesh, sidecar()));
+    const { policies } = toProxyPolicies(policyInputs(mesh, sidecar()));
+    const resources = [
+      ...clusters.map((cluster) => toEnvoyCluster(cluster, mesh.settings)),
+      ...listeners.map((listener) => toEnvoyListener(listener, mesh.settings)),
+      ...toExtensions("sidecar", policies),
+    ];
+    expect((await oracle.judge(resources)).filter(({ outcome, name }) => outcome !== "accepted" && !name.includes("outbound"))).toEqual([]);
+  });
+
+  const CLIENTS = ["plaintext", "TLS without a certificate", "mTLS"] as const;
+  const EXPECTED: Readonly<Record<MtlsMode, readonly string[]>> = {
+    strict: ["refused", "refused", "200 URI=spiffe://cluster.local/ns/test/sa/test"],
+    permissive: ["200", "refused", "200 URI=spiffe://cluster.local/ns/test/sa/test"],
+    disable: ["200", "refused", "refused"],
+  };
+
+  /** A sidecar's way in on a port of its own, in front of the application. */
+  async function serve(protocol: "http" | "tcp", mode: MtlsMode, mesh: Mesh, trustDomains = ["cluster.local"]): Promise<number> {
+    const sidecarPort = await freePort();
+    const inputs: InboundInputs = {
+      capture: "none",
+      ports: [
+        {
+          port: (application.address() as AddressInfo).port,
+          protocol,
+          sidecarPort,
+          origin: { ref: { kind: "Pod", namespace: "shop", name: "users-1" }, path: [] },
+        },
+      ],
+      mtls: { all: mode, byPort: {}, origin: [] },
+      trustDomains,
+      settings: { profile: "zero-trust", connectTimeoutMs: 1000 },
+    };
+    const { settings } = mesh;
+    const { listeners, clusters } = toInbound(inputs);
+    const { policies } = toProxyPolicies(policyInputs(mesh, sidecar()));
+    const verdicts = await binding.judge([
+      ...clusters.map((cluster) => toEnvoyCluster(cluster, settings)),
+      ...listeners.map((listener) => toEnvoyListener(listener, settings)),
+      ...toExtensions("sidecar", policies),
+    ]);
+    expect(verdicts.filter(({ outcome }) => outcome === "refused")).toEqual([]);
+    await untilOpen(sidecarPort);
+    return sidecarPort;
+  }
+
+  test.each(Object.keys(EXPECTED) as MtlsMode[])("%s takes exactly the clients that it should", async (mode) => {
+    const sidecarPort = await serve("http", mode, meshOf("", { profile: "istio" }));
+    const got = await Promise.all(CLIENTS.map((client) => call(client, sidecarPort)));
+    expect(
+      got.map((answer) =>
+        answer
+          .replace(/By=[^;]*;/, "")
+          .replace(/Hash=[^;]*;/, "")
+          .trim(),
+      ),
+    ).toEqual(EXPECTED[mode]);
+  });
+
+  const allow = (principal: string) =>
+    JSON.stringify({
+      apiVersion: "security.istio.io/v1",
+      kind: "AuthorizationPolicy",
+      metadata: { name: "p", namespace: "shop" },
+      spec: { rules: [{ from: [{ source: { principals: [principal] } }] }] },
+    });
+
+  test.each([
+    { title: "the caller that a policy allows", yaml: allow("cluster.local/ns/test/sa/test"), passes: true },
+    { title: "the caller by the end of its name", yaml: allow("*/sa/test"), passes: true },
+    { title: "another caller", yaml: allow("cluster.local/ns/test/sa/te"), passes: false },
+    { title: "anybody without a policy", yaml: "", passes: false },
+  ])("$title on HTTP and on TCP: $passes", async ({ yaml, passes }) => {
+    for (const protocol of ["http", "tcp"] as const) {
+      const answer = await call("mTLS", await serve(protocol, "strict", meshOf(yaml)));
+      expect({ protocol, passes: answer.startsWith("200") }).toEqual({ protocol, passes });
+    }
+  });
+
+  test("an identity of another trust domain is refused in the handshake, whatever the policies", async () => {
+    expect(await call("mTLS", await serve("http", "strict", meshOf("", { profile: "istio" }), ["other.example"]))).toBe("refused");
+  });
+});
+
+function call(client: "plaintext" | "TLS without a certificate" | "mTLS", port: number): Promise<string> {
+  const { certificate, key } = ownCertificate();
+  const options = {
+    host: "127.0.0.1",
+    port,
+    agent: false as const,
+    headers: { "x-forwarded-client-cert": "URI=spiffe://cluster.local/ns/forged/sa/forged" },
+    timeout: 8000,
+  };
+  const shown = client === "mTLS" ? { cert: certificate, key } : {};
+  const tls: RequestOptions & ConnectionOptions = {
+    ...options,
+    ...shown,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: [...MESH_ALPN.http1],
+  };
+  return new Promise((resolve) => {
+    const sent = client === "plaintext" ? request(options) : httpsRequest(tls as RequestOptions);
+    sent.on("response", (answer) => {
+      let text = "";
+      answer.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      answer.on("end", () => resolve(`${answer.statusCode} ${text}`));
+    });
+    sent.on("error", () => resolve("refused"));
+    sent.on("timeout", () => sent.destroy(new Error("timeout")));
+    sent.end();
+  });
+}
+
+async function untilOpen(port: number): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (performance.now() < end) {
+    const open = await new Promise<boolean>((resolve) => {
+      const probe = request({ host: "127.0.0.1", port, agent: false }, () => resolve(true));
+      probe.on("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"));
+      probe.end();
+    });
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("Envoy did not open its port within 10 s");
+}
+
+async function freePort(): Promise<number> {
+  const probe = createTcpServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}

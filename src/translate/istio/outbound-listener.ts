@@ -1,0 +1,88 @@
+import { BLACK_HOLE, PASSTHROUGH } from "../../ir/cluster-name.ts";
+import type { HttpConnection } from "../../ir/http-connection.ts";
+import type { FilterChain, Listener } from "../../ir/listener.ts";
+import { OUTBOUND_SLOTS, OUTBOUND_TCP_SLOTS } from "../../ir/policy-slots.ts";
+import type { Scope } from "../../mesh/index.ts";
+import type { Origin } from "../../model/origin.ts";
+
+export const ANY_ADDRESS = "0.0.0.0";
+export const OUTBOUND_PORT = 15_001;
+
+/** What Envoy's HTTP inspector calls plaintext HTTP. */
+const PLAIN_HTTP = ["http/1.0", "http/1.1", "h2c"];
+
+export function httpConnection(rds: string, statPrefix: string): HttpConnection {
+  return { kind: "http", statPrefix, role: "outbound", routes: { rds }, codec: "auto", slots: OUTBOUND_SLOTS, websocketUpgrade: true };
+}
+
+/** A chain that takes everything as HTTP, or only what the first bytes show to be. */
+export function httpChain(rds: string, statPrefix: string, isSniffed: boolean, origin: readonly Origin[]): FilterChain {
+  const match: FilterChain["match"] = isSniffed ? { transportProtocol: "raw_buffer", applicationProtocols: PLAIN_HTTP } : {};
+  return { name: rds, match, connection: httpConnection(rds, statPrefix), origin };
+}
+
+/** `virtualOutbound`: gets every connection that capture takes, hands it to the listener of its destination, and ends those that have none. */
+export function virtualOutbound(scope: Scope): Listener {
+  const blackHole = unknownDestination(BLACK_HOLE, "virtualOutbound-blackhole");
+  return {
+    name: "virtualOutbound",
+    address: ANY_ADDRESS,
+    port: OUTBOUND_PORT,
+    bindToPort: true,
+    direction: "outbound",
+    useOriginalDestination: true,
+    inspect: { tls: false, http: false },
+    // A connection to 15001 itself would be passed on to 15001 for ever.
+    chains: [
+      { ...blackHole, match: { destinationPort: OUTBOUND_PORT } },
+      unknownDestination(unknownCluster(scope), "virtualOutbound-catchall-tcp"),
+    ],
+    origin: [],
+  };
+}
+
+/** What takes bytes on a port of which only some are known. */
+export function unknownChain(scope: Scope): FilterChain {
+  const cluster = unknownCluster(scope);
+  return unknownDestination(cluster, cluster === PASSTHROUGH ? "passthrough" : "blackhole");
+}
+
+function unknownCluster({ settings }: Scope): string {
+  return settings.outboundMode === "allow-any" ? PASSTHROUGH : BLACK_HOLE;
+}
+
+function unknownDestination(cluster: string, name: string): FilterChain {
+  return {
+    name,
+    match: {},
+    connection: { kind: "tcp", statPrefix: cluster, destinations: [{ cluster, weight: 100 }], slots: OUTBOUND_TCP_SLOTS },
+    origin: [],
+  };
+}
+
+export interface ListenerParts {
+  readonly address: string;
+  readonly port: number;
+  readonly bindToPort: boolean;
+  readonly chains: readonly FilterChain[];
+  readonly defaultChain?: FilterChain;
+  readonly origin: readonly Origin[];
+}
+
+/** An outbound listener by Istio's name, `address_port`, that looks at as much of a connection as its chains need. */
+export function outboundListener({ address, port, bindToPort, chains, defaultChain, origin }: ListenerParts): Listener {
+  const sniffs = chains.some(({ match }) => (match.applicationProtocols ?? []).length > 0);
+  const readsTls = sniffs || chains.some(({ match }) => (match.serverNames ?? []).length > 0 || match.transportProtocol !== undefined);
+  return {
+    name: `${address}_${port}`,
+    address,
+    port,
+    bindToPort,
+    direction: "outbound",
+    useOriginalDestination: false,
+    inspect: { tls: readsTls, http: sniffs },
+    chains,
+    ...(defaultChain !== undefined && { defaultChain }),
+    origin,
+  };
+}

@@ -1,0 +1,167 @@
+import { isWildcardHost } from "../../base/host-match.ts";
+import type { FilterChain, Listener } from "../../ir/listener.ts";
+import type { RouteTable } from "../../ir/route.ts";
+import type { Finding, Scope } from "../../mesh/index.ts";
+import type { Origin } from "../../model/origin.ts";
+import { isHttp, isTls, type Service, type ServicePort } from "../../model/service.ts";
+import type { Memo } from "../memo.ts";
+import { addressesOf } from "./outbound-domain.ts";
+import { ANY_ADDRESS, httpChain, outboundListener, unknownChain, virtualOutbound } from "./outbound-listener.ts";
+import { localListeners } from "./outbound-local.ts";
+import { portRouteTable, serviceRouteTable, type TranslatedTable } from "./outbound-route.ts";
+import { matchesAll, tcpChains } from "./outbound-tcp.ts";
+
+export interface Outbound {
+  readonly listeners: readonly Listener[];
+  readonly routeTables: readonly RouteTable[];
+  readonly findings: readonly Finding[];
+}
+
+/** Ports of the proxy itself, which no service may take. */
+const OWN_PORTS: ReadonlySet<number> = new Set([15_001, 15_006]);
+
+/** Everything that a sidecar does with its workload's own connections. */
+export function toOutbound(scope: Scope, memo: Memo): Outbound {
+  if (scope.proxy.capture === "none") return localListeners(scope, memo);
+  const findings: Finding[] = [];
+  const wildcards = new Map<number, Wildcard>();
+  const listeners: Listener[] = [virtualOutbound(scope)];
+  const tables: TranslatedTable[] = [];
+  const taken = new Map<string, Service>();
+  for (const service of scope.services.values()) {
+    for (const port of service.ports) {
+      if (port.protocol === "udp" || isReserved(service, port, findings)) continue;
+      if (isHttp(port.protocol)) {
+        wildcardOf(wildcards, port.number).http.push(service);
+        continue;
+      }
+      const addresses = bindAddresses(scope, service);
+      if (addresses.length === 0) {
+        const wildcard = wildcardOf(wildcards, port.number);
+        wildcard.bytes.push({ service, port });
+        if (port.protocol === "auto") wildcard.http.push(service);
+      }
+      for (const address of addresses) {
+        const key = `${address}_${port.number}`;
+        const first = taken.get(key);
+        if (first !== undefined) {
+          findings.push(cannotTell(service, first, port.number));
+          continue;
+        }
+        taken.set(key, service);
+        listeners.push(addressListener(scope, service, port, address, findings));
+      }
+      if (port.protocol === "auto" && addresses.length > 0) tables.push(serviceRouteTable(scope, service, port.number, memo));
+    }
+  }
+  for (const [port, wildcard] of [...wildcards].toSorted(([a], [b]) => a - b)) {
+    listeners.push(wildcardListener(scope, port, wildcard, findings));
+    if (wildcard.http.length > 0) tables.push(portRouteTable(scope, port, wildcard.http, memo));
+  }
+  return {
+    listeners,
+    routeTables: tables.map(({ table }) => table),
+    findings: [...findings, ...tables.flatMap((translated) => translated.findings)],
+  };
+}
+
+/** What meets on one port of every address: HTTP services (and those that may turn out to be), told apart by host, and services without an address. */
+interface Wildcard {
+  readonly http: Service[];
+  readonly bytes: { readonly service: Service; readonly port: ServicePort }[];
+}
+
+function wildcardOf(wildcards: Map<number, Wildcard>, port: number): Wildcard {
+  let wildcard = wildcards.get(port);
+  if (wildcard === undefined) wildcards.set(port, (wildcard = { http: [], bytes: [] }));
+  return wildcard;
+}
+
+function isReserved(service: Service, { number }: ServicePort, findings: Finding[]): boolean {
+  if (!OWN_PORTS.has(number)) return false;
+  findings.push({
+    code: "KMK1003",
+    message: `port ${number} is the proxy's own; "${service.host}" can't be reached on it`,
+    origin: service.origin,
+  });
+  return true;
+}
+
+/** Single addresses to listen on: the virtual ones, or, for a headless service, those of its endpoints, which the client got from DNS. */
+function bindAddresses(scope: Scope, service: Service): readonly string[] {
+  if (!service.headless) return addressesOf(service, scope.proxy).filter((address) => !address.includes("/"));
+  return [
+    ...new Set(
+      scope
+        .endpointsOf(service)
+        .endpoints.filter(({ ready }) => ready)
+        .map(({ address }) => address),
+    ),
+  ];
+}
+
+function addressListener(scope: Scope, service: Service, port: ServicePort, address: string, findings: Finding[]): Listener {
+  const chains = tcpChains(scope, service, port, findings);
+  const origin = [service.origin];
+  const base = { address, port: port.number, bindToPort: false, origin };
+  const rest = chains.filter(({ match }) => !matchesAll(match));
+  const last = chains.find(({ match }) => matchesAll(match));
+  const http =
+    port.protocol === "auto" ? [httpChain(`${service.host}:${port.number}`, `outbound_${address}_${port.number}`, true, origin)] : [];
+  return outboundListener({ ...base, chains: [...http, ...rest], ...(last !== undefined && { defaultChain: last }) });
+}
+
+function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard, findings: Finding[]): Listener {
+  const chains: FilterChain[] = [];
+  let last: { readonly chain: FilterChain; readonly service: Service } | undefined;
+  for (const { service, port: own } of bytes) {
+    const ranges = service.addresses.filter((address) => address.includes("/"));
+    for (const chain of tcpChains(scope, service, own, findings)) {
+      const narrowed = narrow(chain, service, own, ranges);
+      if (!matchesAll(narrowed.match)) {
+        if (!chains.some(({ match }) => sameMatch(match, narrowed.match))) chains.push(narrowed);
+      } else if (last === undefined) last = { chain: narrowed, service };
+      else findings.push(cannotTell(service, last.service, port));
+    }
+  }
+  const origin = [...new Set([...http, ...bytes.map(({ service }) => service)])].map((service): Origin => service.origin);
+  const needsOthers = chains.length > 0 || last !== undefined;
+  if (http.length > 0) chains.push(httpChain(String(port), `outbound_${ANY_ADDRESS}_${port}`, needsOthers, origin));
+  const defaultChain = last?.chain ?? (needsOthers ? unknownChain(scope) : undefined);
+  return outboundListener({
+    address: ANY_ADDRESS,
+    port,
+    bindToPort: false,
+    chains,
+    ...(defaultChain !== undefined && { defaultChain }),
+    origin,
+  });
+}
+
+/** Without an address of its own, a service is told by its range of addresses or by the server name that the client asks for. */
+function narrow(chain: FilterChain, service: Service, port: ServicePort, ranges: readonly string[]): FilterChain {
+  if (!matchesAll(chain.match)) return chain;
+  const byName = isTls(port.protocol) && (ranges.length === 0 || isWildcardHost(service.host)) && service.host !== "*";
+  const match = {
+    ...(ranges.length > 0 && { prefixes: ranges }),
+    ...(byName && { serverNames: [service.host], transportProtocol: "tls" as const }),
+  };
+  return { ...chain, match };
+}
+
+/** Envoy refuses a listener that has two chains with one match. */
+function sameMatch(a: FilterChain["match"], b: FilterChain["match"]): boolean {
+  return (
+    JSON.stringify([a.prefixes, a.serverNames, a.transportProtocol]) === JSON.stringify([b.prefixes, b.serverNames, b.transportProtocol])
+  );
+}
+
+function cannotTell(service: Service, first: Service, port: number): Finding {
+  return {
+    code: "KMK2007",
+    message: `bytes to port ${port} can't be told from those for "${first.host}"; "${service.host}" is not reached on it`,
+    help: "give the service an address of its own, or let the mesh answer its clients' DNS",
+    origin: service.origin,
+    related: [{ message: "the one that is reached", resource: first.origin.ref }],
+  };
+}
