@@ -1,0 +1,270 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { authenticateLocalAgent, openAuthority, registerCa } from "../ca/index.ts";
+import { type FakeResources, registerFakeAds } from "../testing/fake-ads.ts";
+import { mtlsClient, mtlsServer } from "../testing/mtls-proxies.ts";
+import { until } from "../testing/until.ts";
+import { type Agent, startAgent } from "./agent.ts";
+import { defaultCacheDir, findEnvoy } from "./envoy-binary.ts";
+import { findProcess } from "./process-id.ts";
+import type { ProxySpec } from "./proxy-spec.ts";
+import { requestOverSocket } from "./unix-http.ts";
+import type { ProxyStatus } from "./workload-proxy.ts";
+
+const TRUST_DOMAIN = "mesh.test";
+const id = (serviceAccount: string) => `spiffe://${TRUST_DOMAIN}/ns/shop/sa/${serviceAccount}`;
+
+let envoyPath: string;
+const cleanups: (() => Promise<void> | void)[] = [];
+
+beforeAll(async () => {
+  const found = await findEnvoy({ explicit: process.env["KUMIKO_ENVOY"], cacheDir: defaultCacheDir(process.env) });
+  envoyPath = found.path;
+}, 120_000);
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+function spec(name: string): ProxySpec {
+  return {
+    namespace: "shop",
+    name,
+    serviceAccount: name,
+    addresses: ["10.244.0.7"],
+    type: "sidecar",
+    capture: "none",
+    labels: { app: name },
+    cluster: "Kubernetes",
+    network: "",
+    locality: "",
+    localPorts: {},
+    dnsCapture: false,
+    launch: [],
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function startMachine(maxTtlMs = 3_600_000) {
+  const dir = mkdtempSync(join(tmpdir(), "kagent-"));
+  cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
+  const authority = await openAuthority({ dir: join(dir, "ca"), trustDomain: TRUST_DOMAIN, dev: true, maxTtlMs });
+  const server = new Server();
+  registerCa(server, { authority, authenticate: authenticateLocalAgent(TRUST_DOMAIN) });
+  const resources: Record<string, FakeResources> = {};
+  registerFakeAds(server, (nodeId) => resources[nodeId.split("~")[2] ?? ""] ?? {});
+  const socket = join(dir, "cp.sock");
+  await new Promise<void>((resolve) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), () => resolve()));
+  cleanups.push(() => server.forceShutdown());
+  return { dir, socket, server, resources };
+}
+
+type Machine = Awaited<ReturnType<typeof startMachine>>;
+
+async function startTestAgent(machine: Machine, resources: Readonly<Record<string, FakeResources>>, generation = ""): Promise<Agent> {
+  Object.assign(machine.resources, resources);
+  const agent = await startAgent({
+    generation,
+    runDir: join(machine.dir, "run"),
+    stateDir: join(machine.dir, "state"),
+    controlPlane: { socket: machine.socket },
+    trustDomain: TRUST_DOMAIN,
+    envoyPath,
+  });
+  cleanups.push(() => agent.close({ stopProxies: true }));
+  return agent;
+}
+
+const statusOf = (agent: Agent, name: string) => agent.proxies.list().find((status) => status.name === name);
+
+async function startPair(machine: Machine, allowed = id("client"), expected = id("server")) {
+  const [serverPort, clientPort] = [await freePort(), await freePort()];
+  const resources = { "server.shop": mtlsServer(serverPort, allowed), "client.shop": mtlsClient(clientPort, serverPort, expected) };
+  const agent = await startTestAgent(machine, resources);
+  await agent.proxies.put(spec("server"));
+  await agent.proxies.put(spec("client"));
+  await until("both ready", () => agent.proxies.list().every(({ ready }) => ready));
+  return { agent, clientPort, serverPort };
+}
+
+describe("an agent with real Envoys", () => {
+  test("two Envoys speak mTLS with certificates that their agent had signed, and each sees the other's identity", async () => {
+    const { clientPort } = await startPair(await startMachine());
+    const response = await fetch(`http://127.0.0.1:${clientPort}/`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-peer")).toBe(id("client"));
+  });
+
+  test("secure naming holds on both sides: a peer with another identity gets no answer", async () => {
+    const wrongServer = await startPair(await startMachine(), id("client"), id("somebody"));
+    expect((await fetch(`http://127.0.0.1:${wrongServer.clientPort}/`)).status).toBe(503);
+    const wrongClient = await startPair(await startMachine(), id("somebody"), id("server"));
+    expect((await fetch(`http://127.0.0.1:${wrongClient.clientPort}/`)).status).toBe(503);
+  });
+
+  test("an Envoy that is killed comes back by itself", async () => {
+    const { agent, clientPort } = await startPair(await startMachine());
+    const pid = statusOf(agent, "server")?.envoy.pid ?? 0;
+    process.kill(pid, "SIGKILL");
+    await until("a new Envoy is ready", () => statusOf(agent, "server")?.ready === true && statusOf(agent, "server")?.envoy.pid !== pid);
+    expect((await fetch(`http://127.0.0.1:${clientPort}/`)).status).toBe(200);
+    expect(statusOf(agent, "server")?.envoy.restarts).toBe(1);
+  });
+
+  test("an agent that is killed leaves its Envoy answering; the next agent adopts it and needs no new key", async () => {
+    const machine = await startMachine();
+    const port = await freePort();
+    machine.resources["client.shop"] = mtlsClient(port, 1, id("server"));
+    const child = startAgentProcess(machine);
+    const socket = join(machine.dir, "run", "agent.sock");
+    await until("the agent listens", () => existsSync(socket));
+    const first = await until("Envoy is ready", async () => {
+      const { items } = JSON.parse((await requestOverSocket(socket, "/proxies")).body.toString()) as { items: ProxyStatus[] };
+      return items[0]?.ready === true ? items[0] : undefined;
+    });
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(503);
+    const agent = await startTestAgent(machine, {});
+    const second = await until("ready again", () => (statusOf(agent, "client")?.ready === true ? statusOf(agent, "client") : undefined));
+    expect(second.envoy.pid).toBe(first.envoy.pid);
+    expect(second.certificate).toEqual(first.certificate);
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(503);
+  });
+
+  test("an agent of another generation ends the Envoys that the earlier one left", async () => {
+    const machine = await startMachine();
+    const agent = await startTestAgent(machine, { "server.shop": mtlsServer(await freePort(), id("client")) });
+    await agent.proxies.put(spec("server"));
+    const { envoy } = await until("ready", () => (statusOf(agent, "server")?.ready === true ? statusOf(agent, "server") : undefined));
+    await agent.close();
+    expect(existsSync(`/proc/${envoy.pid}`)).toBe(true);
+    const next = await startTestAgent(machine, {}, "next");
+    expect(next.proxies.list()).toEqual([]);
+    await until("the Envoy has ended", () => findProcess(envoy.pid ?? 0) === undefined);
+  });
+
+  test("certificates that live four seconds are renewed under new TLS handshakes without a failed request", async () => {
+    const { agent, clientPort } = await startPair(await startMachine(4000));
+    const seen = new Set<string | undefined>();
+    let failed = 0;
+    await until("four certificates were used", async () => {
+      seen.add(statusOf(agent, "client")?.certificate.notAfter);
+      if ((await fetch(`http://127.0.0.1:${clientPort}/`)).status !== 200) failed++;
+      return seen.size >= 4;
+    });
+    expect(failed).toBe(0);
+  });
+
+  test("without a control plane and without a certificate there is no Envoy, and the reason is told", async () => {
+    const machine = await startMachine();
+    machine.server.forceShutdown();
+    const agent = await startTestAgent(machine, {});
+    await agent.proxies.put(spec("server"));
+    const status = await until("an error is there", () => {
+      const found = statusOf(agent, "server");
+      return found?.lastError === undefined ? undefined : found;
+    });
+    expect(status).toMatchObject({ ready: false, lastError: expect.stringContaining("the control plane signs nothing") });
+    expect(status.envoy.pid).toBeUndefined();
+  });
+
+  test("a killed Envoy comes back without the control plane, from the last good copy, and says that it is stale", async () => {
+    const machine = await startMachine();
+    const { agent, clientPort } = await startPair(machine);
+    machine.server.forceShutdown();
+    const pid = statusOf(agent, "server")?.envoy.pid ?? 0;
+    process.kill(pid, "SIGKILL");
+    const status = await until("a stale Envoy is ready", () => {
+      const found = statusOf(agent, "server");
+      return found?.ready === true && found.envoy.pid !== pid ? found : undefined;
+    });
+    expect(status).toMatchObject({ stale: true, connected: false });
+    expect((await fetch(`http://127.0.0.1:${clientPort}/`)).status).toBe(200);
+  });
+
+  test("a launch prefix is put before Envoy, and a removed one drains: it asks its clients to go, and serves until it ends", async () => {
+    const machine = await startMachine();
+    const port = await freePort();
+    const agent = await startTestAgent(machine, { "client.shop": mtlsClient(port, 1, id("server")) });
+    await agent.proxies.put({ ...spec("client"), launch: ["/usr/bin/env", "--chdir=/", "--"] });
+    const { envoy } = await until("ready", () => (statusOf(agent, "client")?.ready === true ? statusOf(agent, "client") : undefined));
+    expect(readFileSync(`/proc/${envoy.pid}/cmdline`, "utf8")).toContain(envoyPath);
+    const removing = agent.proxies.remove("shop", "client", 2000);
+    const asked = await until("a client is asked to go", async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      return response.headers.get("connection") === "close" ? response : undefined;
+    });
+    expect(asked.status).toBe(503);
+    expect(statusOf(agent, "client")).toMatchObject({ ready: false, draining: true });
+    expect(await removing).toBe(true);
+    expect(findProcess(envoy.pid ?? 0)).toBeUndefined();
+  });
+
+  test("a removed proxy leaves no process, socket or key behind", async () => {
+    const machine = await startMachine();
+    const agent = await startTestAgent(machine, { "server.shop": mtlsServer(await freePort(), id("client")) });
+    await agent.proxies.put(spec("server"));
+    const { envoy } = await until("ready", () => (statusOf(agent, "server")?.ready === true ? statusOf(agent, "server") : undefined));
+    expect(await agent.proxies.remove("shop", "server", 0)).toBe(true);
+    expect(existsSync(`/proc/${envoy.pid}`)).toBe(false);
+    expect(readdirSync(join(machine.dir, "run", "p"))).toEqual([]);
+    expect(readdirSync(join(machine.dir, "state", "proxies", "shop_server"))).toEqual(["envoy.log"]);
+  });
+
+  test("a private key is in the one 0600 file, and in no log, bootstrap, status or dump", async () => {
+    const machine = await startMachine();
+    const { agent } = await startPair(machine);
+    const withKeys = filesUnder(machine.dir).filter((file) => readFileSync(file).includes("PRIVATE KEY"));
+    const names = withKeys.map((file) => file.slice(machine.dir.length));
+    expect(names.toSorted()).toEqual([
+      "/ca/intermediate.key",
+      "/ca/root.key",
+      "/state/proxies/shop_client/identity.json",
+      "/state/proxies/shop_server/identity.json",
+    ]);
+    for (const file of withKeys) expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(JSON.stringify(agent.proxies.list())).not.toContain("PRIVATE");
+  });
+});
+
+/** The same agent in a process of its own, with one proxy. */
+function startAgentProcess(machine: Machine) {
+  const from = (file: string) => JSON.stringify(fileURLToPath(new URL(file, import.meta.url)));
+  const script = `
+    const { startAgent } = await import(${from("./agent.ts")});
+    const { options, spec } = JSON.parse(process.argv[1]);
+    await (await startAgent(options)).proxies.put(spec);`;
+  const options = {
+    runDir: join(machine.dir, "run"),
+    stateDir: join(machine.dir, "state"),
+    controlPlane: { socket: machine.socket },
+    trustDomain: TRUST_DOMAIN,
+    envoyPath,
+  };
+  const given = JSON.stringify({ options, spec: spec("client") });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script, given], { stdio: "inherit" });
+  cleanups.push(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+function filesUnder(dir: string): readonly string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

@@ -1,0 +1,74 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeBootstrap, nodeId } from "./bootstrap.ts";
+import { defaultCacheDir, findEnvoy } from "./envoy-binary.ts";
+import type { ProxySpec } from "./proxy-spec.ts";
+
+const sidecar: ProxySpec = {
+  namespace: "shop",
+  name: "users-1",
+  serviceAccount: "users",
+  addresses: ["10.244.0.7"],
+  type: "sidecar",
+  capture: "redirect",
+  labels: { app: "users", version: "v1" },
+  cluster: "c1",
+  network: "n1",
+  locality: "eu/a/1",
+  localPorts: { "b:80": 31_000 },
+  dnsCapture: true,
+  launch: [],
+};
+
+let dir: string;
+let envoyPath: string;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "kboot-"));
+  envoyPath = (await findEnvoy({ explicit: process.env["KUMIKO_ENVOY"], cacheDir: defaultCacheDir(process.env) })).path;
+}, 120_000);
+
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const inputs = (spec: ProxySpec) => ({ spec, xdsSocket: join(dir, "x.sock"), adminSocket: join(dir, "a.sock"), maxConnections: 1000 });
+
+test.each([
+  { title: "a captured sidecar", spec: sidecar },
+  { title: "a sidecar without capture", spec: { ...sidecar, capture: "none" as const } },
+  { title: "a gateway", spec: { ...sidecar, type: "router" as const } },
+])("Envoy accepts the bootstrap of $title without a warning", ({ spec }) => {
+  const file = join(dir, "bootstrap.json");
+  writeFileSync(file, JSON.stringify(makeBootstrap(inputs(spec))));
+  const out = execFileSync(envoyPath, ["--mode", "validate", "-c", file, "--log-level", "warning"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  expect(out).toMatch(/^configuration '.*' OK\s*$/);
+});
+
+test("the node says what Istio's agent would say of the workload", () => {
+  expect(nodeId(sidecar)).toBe("sidecar~10.244.0.7~users-1.shop~shop.svc.cluster.local");
+  expect(makeBootstrap(inputs(sidecar))).toMatchObject({
+    node: {
+      locality: { region: "eu", zone: "a", sub_zone: "1" },
+      metadata: {
+        NAMESPACE: "shop",
+        LABELS: { app: "users" },
+        SERVICE_ACCOUNT: "users",
+        INTERCEPTION_MODE: "REDIRECT",
+        DNS_CAPTURE: "true",
+      },
+    },
+  });
+});
+
+test("admin is a socket for its owner only, and the proxy's own traffic is marked only where something is captured", () => {
+  expect(makeBootstrap(inputs(sidecar))).toMatchObject({
+    admin: { address: { pipe: { path: join(dir, "a.sock"), mode: 0o600 } } },
+    cluster_manager: { upstream_bind_config: { socket_options: [{ level: 1, name: 36, int_value: 1337 }] } },
+  });
+  expect(makeBootstrap(inputs({ ...sidecar, capture: "none" }))).not.toHaveProperty("cluster_manager");
+});

@@ -1,0 +1,226 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { MeshError } from "../model/error.ts";
+import { readJson, writePrivately } from "./private-files.ts";
+import { findProcess, isAlive, isProcessId, type ProcessId, signalProcess } from "./process-id.ts";
+import { requestOverSocket } from "./unix-http.ts";
+
+export interface EnvoyProcessSettings {
+  readonly envoyPath: string;
+  /** Put before Envoy's own command line; must end in a program that replaces itself by Envoy, as nsenter does. */
+  readonly launch: readonly string[];
+  readonly bootstrapFile: string;
+  readonly logFile: string;
+  /** Where pid and start time are kept, so that a new agent finds a running Envoy. */
+  readonly processFile: string;
+  readonly adminSocket: string;
+  readonly concurrency: number;
+  readonly onChange: () => void;
+}
+
+export interface EnvoyState {
+  readonly pid: number | undefined;
+  /** Envoy's admin says LIVE: it has its first listeners and clusters. */
+  readonly isLive: boolean;
+  readonly restarts: number;
+  readonly lastError: string | undefined;
+}
+
+const CHECK_STARTING_MS = 100;
+const CHECK_LIVE_MS = 500;
+const FIRST_BACKOFF_MS = 200;
+/** For one that never came up; one that had served is never kept waiting longer than the second. */
+const MAX_BACKOFF_MS = 10_000;
+const MAX_BACKOFF_LIVE_MS = 1000;
+/** One that ran this long was no crash loop. */
+const STEADY_MS = 30_000;
+const DRAIN_TIME_S = 45;
+const QUIT_MS = 2000;
+const TERM_MS = 3000;
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const MAX_LOG_BYTES = 10_000_000;
+
+/**
+ * Keeps one Envoy running. It is detached, so that it outlives the agent; a new agent adopts it by pid and start time. One that dies is
+ * started again, at once the first time and with a growing pause in a crash loop.
+ */
+export class EnvoyProcess {
+  readonly #settings: EnvoyProcessSettings;
+  #process: ProcessId | undefined;
+  #child: ChildProcess | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #startedAtMs = 0;
+  #backoffMs = 0;
+  #restarts = 0;
+  #isLive = false;
+  #lastError: string | undefined;
+  #isStopped = false;
+
+  constructor(settings: EnvoyProcessSettings) {
+    this.#settings = settings;
+  }
+
+  get state(): EnvoyState {
+    return { pid: this.#process?.pid, isLive: this.#isLive, restarts: this.#restarts, lastError: this.#lastError };
+  }
+
+  /** Adopts the Envoy of an earlier agent if it still runs; says whether it did. */
+  adopt(): boolean {
+    const found = readJson(this.#settings.processFile);
+    if (!isProcessId(found) || !isAlive(found)) return false;
+    this.#process = found;
+    this.#startedAtMs = performance.now();
+    this.#watch();
+    return true;
+  }
+
+  start(): void {
+    if (this.#isStopped || this.#process !== undefined) return;
+    this.#launch();
+    this.#watch();
+  }
+
+  /** Stops looking after Envoy, and leaves it running for the next agent. */
+  release(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * Asks Envoy to take no new work, waits for as long as given, and ends it: politely, then by SIGTERM, then by SIGKILL.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.release();
+    const running = this.#process;
+    if (running === undefined) return;
+    if (drainMs > 0 && (await this.#ask("/drain_listeners?graceful&skip_exit"))) await waitForEnd(running, drainMs);
+    if (await this.#ask("/quitquitquit")) await waitForEnd(running, QUIT_MS);
+    signalProcess(running, "SIGTERM");
+    await waitForEnd(running, TERM_MS);
+    signalProcess(running, "SIGKILL");
+    await waitForEnd(running, TERM_MS);
+    rmSync(this.#settings.processFile, { force: true });
+    rmSync(this.#settings.adminSocket, { force: true });
+    this.#process = undefined;
+  }
+
+  async #ask(path: string): Promise<boolean> {
+    const answer = await requestOverSocket(this.#settings.adminSocket, path, { method: "POST", timeoutMs: QUIT_MS }).catch(() => undefined);
+    return answer?.status === 200;
+  }
+
+  #launch(): void {
+    const { launch, envoyPath, processFile } = this.#settings;
+    const [program = envoyPath, ...args] = [...launch, envoyPath, ...this.#arguments()];
+    this.#startedAtMs = performance.now();
+    this.#isLive = false;
+    rmSync(this.#settings.adminSocket, { force: true });
+    const log = this.#openLog();
+    try {
+      const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log], env: { PATH }, cwd: "/" });
+      this.#child = child;
+      child.on("error", (error) => this.#fail(`can't start ${program}: ${error.message}`));
+      child.on("exit", (code, signal) => {
+        if (this.#child === child) this.#check();
+        if (code !== 0 && code !== null) this.#fail(`Envoy ended with code ${code}: ${this.#lastLogLine()}`);
+        else if (signal !== null) this.#fail(`Envoy was ended by ${signal}`);
+      });
+      child.unref();
+      this.#process = child.pid === undefined ? undefined : findProcess(child.pid);
+      if (this.#process !== undefined) writePrivately(processFile, JSON.stringify(this.#process));
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  #arguments(): readonly string[] {
+    const { bootstrapFile, concurrency } = this.#settings;
+    return [
+      "--config-path",
+      bootstrapFile,
+      "--concurrency",
+      String(concurrency),
+      "--log-level",
+      "warning",
+      "--log-format",
+      "%Y-%m-%dT%T.%eZ %l %n %v",
+      "--disable-hot-restart",
+      "--drain-time-s",
+      String(DRAIN_TIME_S),
+      "--drain-strategy",
+      "immediate",
+    ];
+  }
+
+  #openLog(): number {
+    const { logFile } = this.#settings;
+    if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
+    return openSync(logFile, "a", 0o600);
+  }
+
+  #lastLogLine(): string {
+    try {
+      return readFileSync(this.#settings.logFile, "utf8").trimEnd().split("\n").at(-1)?.slice(0, 300) ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#lastError = reason;
+    this.#settings.onChange();
+  }
+
+  /** Looks at once and then again and again; an adopted Envoy is no child, so its end is seen only so. */
+  #watch(): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), this.#isLive ? CHECK_LIVE_MS : CHECK_STARTING_MS);
+  }
+
+  async #look(): Promise<void> {
+    this.#check();
+    if (this.#process !== undefined) await this.#checkLive(this.#process);
+    this.#watch();
+  }
+
+  /** Starts Envoy again where it has died and its pause is over. */
+  #check(): void {
+    if (this.#isStopped) return;
+    if (this.#process !== undefined) {
+      if (isAlive(this.#process)) return;
+      this.#backoffMs = this.#nextBackoff();
+      this.#process = undefined;
+      this.#isLive = false;
+      this.#startedAtMs = performance.now();
+      this.#settings.onChange();
+      return;
+    }
+    if (performance.now() - this.#startedAtMs < this.#backoffMs) return;
+    this.#restarts++;
+    try {
+      this.#launch();
+    } catch (thrown) {
+      this.#fail(MeshError.from(thrown, "io").message);
+    }
+  }
+
+  #nextBackoff(): number {
+    if (this.#backoffMs === 0 || performance.now() - this.#startedAtMs >= STEADY_MS) return FIRST_BACKOFF_MS;
+    return Math.min(this.#backoffMs * 2, this.#isLive ? MAX_BACKOFF_LIVE_MS : MAX_BACKOFF_MS);
+  }
+
+  async #checkLive(running: ProcessId): Promise<void> {
+    const answer = await requestOverSocket(this.#settings.adminSocket, "/ready", { timeoutMs: 1000 }).catch(() => undefined);
+    const isLive = answer?.status === 200;
+    if (running !== this.#process || isLive === this.#isLive) return;
+    this.#isLive = isLive;
+    this.#settings.onChange();
+  }
+}
+
+async function waitForEnd(id: ProcessId, forMs: number): Promise<void> {
+  for (const end = performance.now() + forMs; performance.now() < end && isAlive(id); ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

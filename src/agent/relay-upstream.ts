@@ -1,0 +1,107 @@
+import type { Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
+import { DELTA_PATH } from "../xds/protocol/path.ts";
+
+const same = (bytes: Buffer): Buffer => bytes;
+
+const BACKOFF_FIRST_MS = 250;
+const BACKOFF_LAST_MS = 10_000;
+/** A control plane that says nothing at all this long counts as unreachable. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface UpstreamOptions {
+  /** A new client for each attempt, with the certificate of that time. @throws while there is none */
+  readonly connect: () => { readonly client: Client; readonly metadata: Metadata };
+  /** What a new stream says first: all subscriptions, with what Envoy holds. */
+  readonly opening: () => readonly Buffer[];
+  readonly onMessage: (bytes: Buffer) => void;
+  readonly onUp: () => void;
+  readonly onDown: (reason: string) => void;
+  /** 0 to 1, for the jitter. */
+  readonly random: () => number;
+}
+
+type Call = ClientDuplexStream<Buffer, Buffer>;
+
+/** One stream to the control plane that comes back by itself: exponential back-off with full jitter, 10 s at most. */
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  #call: Call | undefined;
+  #attempts = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #isUp = false;
+  #isClosed = false;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+  }
+
+  /** The control plane has accepted the stream. */
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  open(): void {
+    if (this.#isClosed) return;
+    const { opening, onMessage } = this.#options;
+    const started = this.#start();
+    if (typeof started === "string") return this.#down(started);
+    const { call, client } = started;
+    this.#call = call;
+    const timeout = setTimeout(() => call.cancel(), CONNECT_TIMEOUT_MS);
+    const isCurrent = () => this.#call === call;
+    call.on("metadata", () => {
+      clearTimeout(timeout);
+      if (isCurrent()) this.#up();
+    });
+    call.on("data", (bytes: Buffer) => {
+      if (isCurrent()) onMessage(bytes);
+    });
+    call.on("error", () => undefined);
+    call.on("status", ({ details }) => {
+      clearTimeout(timeout);
+      client.close();
+      if (isCurrent()) this.#down(details);
+    });
+    for (const message of opening()) call.write(message);
+  }
+
+  /** False where there is no stream; what was said is then part of the next opening. */
+  send(message: Buffer): boolean {
+    if (this.#call === undefined) return false;
+    this.#call.write(message);
+    return true;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    const call = this.#call;
+    this.#call = undefined;
+    call?.cancel();
+  }
+
+  #start(): { readonly call: Call; readonly client: Client } | string {
+    try {
+      const { client, metadata } = this.#options.connect();
+      return { client, call: client.makeBidiStreamRequest(DELTA_PATH, same, same, metadata) };
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #up(): void {
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.#attempts = 0;
+    this.#options.onUp();
+  }
+
+  #down(reason: string): void {
+    this.#call = undefined;
+    this.#isUp = false;
+    const limitMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.#attempts, 10));
+    this.#attempts += 1;
+    this.#retry = setTimeout(() => this.open(), this.#options.random() * limitMs);
+    this.#options.onDown(reason);
+  }
+}

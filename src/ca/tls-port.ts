@@ -1,0 +1,79 @@
+import { constants, generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
+import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Authority } from "./authority.ts";
+
+/** A TCP port on which a gRPC server answers over TLS with a certificate of the mesh's own authority. */
+export interface TlsPort {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** The identity of the control plane itself. */
+const OWN_IDENTITY = { namespace: "kumiko-system", serviceAccount: "kumiko" } as const;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 20_000;
+const RETRY_MS = 10_000;
+
+/**
+ * Opens a port for a gRPC server. A client certificate is asked for and, where one comes, must be of this mesh; a client without one gets
+ * as far as the handlers, which then see no certificate: only an agent with a join token may come so. Handlers must therefore refuse a
+ * caller without a certificate unless they check a token. The port's own certificate is renewed at half of its life.
+ */
+export async function listenTls(server: Server, address: { host: string; port: number }, authority: Authority): Promise<TlsPort> {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  let { secrets, renewInMs } = await makeSecrets(authority);
+  const tls = createServer({
+    ...secrets,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2",
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    // A resumed session would not show the client's certificate chain again, nor be checked against new roots.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  });
+  tls.maxConnections = MAX_CONNECTIONS;
+  tls.on("secureConnection", (socket: TLSSocket) => {
+    socket.on("error", () => socket.destroy());
+    const hasCertificate = socket.getPeerX509Certificate() !== undefined;
+    if (hasCertificate && !socket.authorized) socket.destroy();
+    else injector.injectConnection(socket);
+  });
+  tls.on("tlsClientError", (_error, socket) => socket.destroy());
+  const renew = async (): Promise<void> => {
+    try {
+      ({ secrets, renewInMs } = await makeSecrets(authority));
+      tls.setSecureContext(secrets);
+    } catch {
+      renewInMs = RETRY_MS;
+    }
+    timer = setTimeout(() => void renew(), renewInMs).unref();
+  };
+  let timer = setTimeout(() => void renew(), renewInMs).unref();
+  tls.listen(address.port, address.host);
+  await once(tls, "listening");
+  const bound = tls.address();
+  return {
+    port: bound !== null && typeof bound === "object" ? bound.port : address.port,
+    async close() {
+      clearTimeout(timer);
+      injector.destroy();
+      await new Promise<void>((resolve) => tls.close(() => resolve()));
+    },
+  };
+}
+
+async function makeSecrets(authority: Authority): Promise<{ secrets: SecureContextOptions; renewInMs: number }> {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const signed = await authority.sign({
+    publicKey: publicKey.export({ format: "der", type: "spki" }),
+    identity: { trustDomain: authority.trustDomain, ...OWN_IDENTITY },
+  });
+  const key = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+  return {
+    secrets: { key, cert: signed.chainPem.join(""), ca: authority.rootsPem },
+    renewInMs: Math.min(2 ** 31 - 1, Math.max(1000, (signed.notAfterMs - Date.now()) / 2)),
+  };
+}
