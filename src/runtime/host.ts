@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { MeshError } from "../model/error.ts";
+import type { KumikoSettings } from "./kumiko-yaml.ts";
+import { LogFile } from "./log-file.ts";
+import { toBaseEnv } from "./machine.ts";
+import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
+import { HOST_SOCKET, MACHINE_SOCKET } from "./machine-protocol.ts";
+import { RELAY_RANGE } from "./network.ts";
+import { type OutsideProgramOptions, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { findRealAddress, type OutsideHost, toOutsideTable } from "./outside-table.ts";
+import { readChildren, sendSignal } from "./proc.ts";
+import { getProgram } from "./program.ts";
+import { dialFromSocket, type Endpoint, forwardToSocket } from "./relay.ts";
+import type { Subscribe } from "./resources.ts";
+import { commandLine } from "./shell.ts";
+import type { RuntimeMode } from "./system-check.ts";
+import { systemPath } from "./system-path.ts";
+
+export interface HostOptions {
+  readonly mode: RuntimeMode;
+  readonly runDir: string;
+  readonly stateDir: string;
+  /** Folder of `kumiko.yaml`. */
+  readonly folder: string;
+  readonly settings: KumikoSettings;
+  /** Command of the process that calls `startMachine`; its standard input and output must be left to it. */
+  readonly machineCommand: readonly string[];
+  /** ServiceEntries among the resources say what the relay may dial. */
+  readonly subscribe: Subscribe;
+  readonly onEvent: (event: MachineEvent) => void;
+  /** The machine ended although nobody asked it to. */
+  readonly onEnd: (how: string) => void;
+}
+
+export interface Host {
+  /** The machine's workloads begin when this resolves; outside programs are ready by then. */
+  readonly started: Promise<void>;
+  /** Tells control plane and agent of every pod again. */
+  refresh(): void;
+  /** Drains and ends the workloads, then the machine, then the outside programs. */
+  stop(options: { readonly drainSeconds: number; readonly graceMs: number }): Promise<void>;
+}
+
+const OUTSIDE_GRACE_MS = 10_000;
+
+/**
+ * The part of the runtime that stays on the host: it starts the outside programs and the machine, dials outside hosts for it, and listens on
+ * published ports. @throws MeshError where a port is taken or a program doesn't become ready; what was started is ended then.
+ */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const ends: Endpoint[] = [];
+  const programs: RunningProgram[] = [];
+  let table: readonly OutsideHost[] = [];
+  const unsubscribe = options.subscribe((resources) => {
+    table = toOutsideTable(resources, RELAY_RANGE);
+  });
+  const closeAll = async () => {
+    unsubscribe();
+    await Promise.all(ends.map((end) => end.close()));
+    await Promise.all(programs.map((program) => program.stop(OUTSIDE_GRACE_MS)));
+  };
+  try {
+    ends.push(
+      await dialFromSocket(join(options.runDir, HOST_SOCKET), (hello) =>
+        hello.kind === "relay" ? findRealAddress(table, options.settings.hosts, hello) : undefined,
+      ),
+    );
+    for (const published of options.settings.publish) {
+      const { namespace, deployment, port, hostAddress, hostPort } = published;
+      // Without namespaces the gateway's proxy listens on the host by itself.
+      if (options.mode === "ports" && port === hostPort) continue;
+      const hello = { kind: "publish", namespace, deployment, port } as const;
+      ends.push(await forwardToSocket({ host: hostAddress, port: hostPort }, join(options.runDir, MACHINE_SOCKET), hello));
+    }
+    programs.push(...Object.keys(options.settings.outside).map((name) => startOutside(name, options)));
+    await Promise.all(programs.map(({ ready }) => ready));
+  } catch (thrown) {
+    await closeAll();
+    throw thrown;
+  }
+  return toHost(startMachineProcess(options), options, closeAll);
+}
+
+function startOutside(name: string, { settings, folder, stateDir, mode, onEvent }: HostOptions): RunningProgram {
+  const program = settings.outside[name] as OutsideProgramOptions["program"];
+  const running = startOutsideProgram({
+    name,
+    program,
+    folder,
+    env: toBaseEnv(process.env),
+    log: new LogFile(join(stateDir, "logs", "outside", `${name}.log`)),
+    contained: mode === "namespaces",
+    onEnd: (how) => onEvent({ kind: "error", message: `outside program ${name} ended: ${how}`, help: `kumiko logs outside/${name}` }),
+  });
+  // It is awaited with the others; one that fails meanwhile is no unhandled rejection.
+  running.ready.catch(() => {});
+  return running;
+}
+
+const NAMESPACES = ["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+function startMachineProcess(options: HostOptions): ChildProcess {
+  const env = { ...process.env, PATH: systemPath(process.env["PATH"]) };
+  // A pipe as its input, held open by us alone: it ends with us, however we end.
+  const stdio = ["pipe", "pipe", "inherit"] as const;
+  const [program = "", ...args] = options.machineCommand;
+  if (options.mode === "ports") return spawn(program, args, { env, stdio: [...stdio], detached: true });
+  // The shell is the namespace's first process: it reaps what others leave behind, which Node doesn't, and ends with the machine.
+  const script = `exec 3<&0; ${commandLine(options.machineCommand)} <&3 3<&- & exec 3<&-; wait $!`;
+  return spawn(getProgram("unshare"), [...NAMESPACES, "--", getProgram("sh"), "-c", script], { env, stdio: [...stdio], detached: true });
+}
+
+function toHost(machine: ChildProcess, options: HostOptions, closeAll: () => Promise<void>): Host {
+  let isStopping = false;
+  const exited = new Promise<string>((resolve) => {
+    machine.once("error", (error) => resolve(error.message));
+    machine.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  const order = (line: MachineOrder) => void machine.stdin?.write(`${JSON.stringify(line)}\n`);
+  machine.stdin?.on("error", () => {});
+  const started = new Promise<void>((resolve, reject) => {
+    if (machine.stdout !== null) {
+      createInterface(machine.stdout).on("line", (line) => {
+        const event = parseLine<MachineEvent>(line);
+        if (event?.kind === "started") resolve();
+        if (event !== undefined) options.onEvent(event);
+      });
+    }
+    void exited.then((how) => {
+      reject(new MeshError("io", `the machine ended before it was ready: ${how}`, { help: "kumiko up --verbose" }));
+      if (!isStopping) options.onEnd(how);
+    });
+  });
+  started.catch(() => {});
+  return {
+    started,
+    refresh: () => order({ kind: "refresh" }),
+    async stop({ drainSeconds, graceMs }) {
+      isStopping = true;
+      order({ kind: "stop", drainSeconds });
+      const timer = setTimeout(() => killMachine(machine, options.mode), graceMs);
+      await exited;
+      clearTimeout(timer);
+      await closeAll();
+    },
+  };
+}
+
+/** The end of the first process is the end of the namespaces and everything in them; `unshare` ends after it. */
+function killMachine(machine: ChildProcess, mode: RuntimeMode): void {
+  const [first] = mode === "namespaces" ? readChildren(machine.pid ?? 0) : [];
+  if (first === undefined) machine.kill("SIGKILL");
+  else sendSignal(first, "SIGKILL");
+}

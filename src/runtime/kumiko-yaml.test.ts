@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { formatPosition } from "../model/position.ts";
+import { NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.ts";
+
+const read = (text: string) => {
+  const { settings, diagnostics } = readKumikoYaml(text, "kumiko.yaml");
+  return {
+    settings,
+    said: diagnostics.map(({ code, message, position }) => `${position ? formatPosition(position) : ""} ${code} ${message}`),
+  };
+};
+
+describe("readKumikoYaml", () => {
+  test("reads every section", () => {
+    const { settings, said } = read(`
+images:
+  shop/users: { command: [node, src/main.ts], args: [--verbose, 3], workingDir: users, env: { LEVEL: debug, PORT: 8080 }, portEnv: PORT }
+outside:
+  postgres: { command: [postgres, -D, data], ready: "tcp:127.0.0.1:5432", readyTimeoutSeconds: 30 }
+hosts:
+  db.example.com: 127.0.0.1:5432
+publish:
+  - { gateway: istio-system/gateway, port: 8443 }
+  - { gateway: istio-system/gateway, port: 80, on: 127.0.0.1:8080 }
+`);
+    expect(said).toEqual([]);
+    expect(settings.images["shop/users"]).toEqual({
+      command: ["node", "src/main.ts"],
+      args: ["--verbose", "3"],
+      workingDir: "users",
+      env: { LEVEL: "debug", PORT: "8080" },
+      portEnv: "PORT",
+    });
+    expect(settings.outside["postgres"]).toMatchObject({ ready: "tcp:127.0.0.1:5432", readyTimeoutMs: 30_000, workingDir: "." });
+    expect(settings.hosts).toEqual({ "db.example.com": "127.0.0.1:5432" });
+    expect(settings.publish).toEqual([
+      { namespace: "istio-system", deployment: "gateway", port: 8443, hostAddress: "127.0.0.1", hostPort: 8443 },
+      { namespace: "istio-system", deployment: "gateway", port: 80, hostAddress: "127.0.0.1", hostPort: 8080 },
+    ]);
+  });
+
+  test.each([
+    { title: "an unknown section, with the nearest known one", text: "imagse: {}", said: "kumiko.yaml:1 KMK1002 imagse is not known" },
+    { title: "an unknown field", text: "images:\n  a:\n    comand: [x]", said: "kumiko.yaml:3 KMK1002 images.a.comand is not known" },
+    {
+      title: "a command that is no list",
+      text: "images:\n  a:\n    command: node x",
+      said: "kumiko.yaml:3 KMK1001 images.a.command: a list is needed",
+    },
+    {
+      title: "a list of maps",
+      text: "images:\n  a:\n    command: [{}]",
+      said: "kumiko.yaml:3 KMK1001 images.a.command: a list of strings is needed",
+    },
+    {
+      title: "a program without a command",
+      text: "outside:\n  db: {}",
+      said: "kumiko.yaml:2 KMK1001 outside.db.command: a command is needed",
+    },
+    {
+      title: "a readiness that is none",
+      text: "outside:\n  db:\n    command: [x]\n    ready: maybe",
+      said: "kumiko.yaml:4 KMK1001 outside.db.ready: ready is `tcp:HOST:PORT` or an http(s) URL",
+    },
+    {
+      title: "a patience that is none",
+      text: "outside:\n  db:\n    command: [x]\n    readyTimeoutSeconds: -1",
+      said: "kumiko.yaml:4 KMK1001 outside.db.readyTimeoutSeconds: a number of seconds up to 3600 is needed",
+    },
+    { title: "a host that is a URL", text: "hosts:\n  a: http://b", said: "kumiko.yaml:2 KMK1001 hosts.a: a host or HOST:PORT is needed" },
+    {
+      title: "a gateway without a namespace",
+      text: "publish:\n  - gateway: x\n    port: 1",
+      said: "kumiko.yaml:2 KMK1001 publish[0].gateway: gateway is NAMESPACE/DEPLOYMENT",
+    },
+    {
+      title: "a port out of range",
+      text: "publish:\n  - gateway: a/b\n    port: 70000",
+      said: "kumiko.yaml:3 KMK1001 publish[0].port: a port from 1 to 65535 is needed",
+    },
+    { title: "a list where a map belongs", text: "- a", said: "kumiko.yaml:1 KMK1001 kumiko.yaml: a map is needed" },
+    {
+      title: "the same key twice",
+      text: "hosts: {}\nhosts: {}",
+      said: "kumiko.yaml:2 KMK0002 Map keys must be unique at line 2, column 1:",
+    },
+    { title: "broken YAML", text: "images: [", said: "kumiko.yaml:1 KMK0002" },
+    { title: "an alias", text: "images: &a {}\noutside: *a", said: "kumiko.yaml:1 KMK0003 aliases are not allowed here" },
+    { title: "too much", text: "#".repeat(300_000), said: "kumiko.yaml:1 KMK0003 kumiko.yaml is larger than 256 KiB" },
+  ])("names $title with file and line", ({ text, said }) => {
+    const found = read(text).said;
+    expect(found[0]?.startsWith(said), found.join("\n")).toBe(true);
+  });
+
+  test("what is wrong is left out, the rest counts", () => {
+    const { settings } = read("hosts:\n  a: http://b\n  c: d\nimages: 3");
+    expect(settings).toEqual({ ...NO_SETTINGS, hosts: { c: "d" } });
+  });
+
+  test("__proto__ as a name changes no object", () => {
+    const { settings } = read("hosts:\n  __proto__: evil\nimages:\n  __proto__: { command: [x] }");
+    expect(Object.keys(settings.hosts)).toEqual([]);
+    expect(({} as Record<string, unknown>)["command"]).toBeUndefined();
+  });
+
+  test.each(["", "# nothing", "null", "images:\noutside:\nhosts:\npublish:"])("%j is no settings and no error", (text) => {
+    expect(read(text)).toEqual({ settings: NO_SETTINGS, said: [] });
+  });
+});

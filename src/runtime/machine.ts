@@ -1,0 +1,224 @@
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { MeshError } from "../model/error.ts";
+import { superviseAgent } from "./agent-child.ts";
+import { type DnsServer, startDns } from "./dns.ts";
+import { Kubelet } from "./kubelet.ts";
+import type { ImageCommand } from "./kumiko-yaml.ts";
+import { callableHosts } from "./local-ports.ts";
+import { LogFile } from "./log-file.ts";
+import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
+import { type Hello, MACHINE_SOCKET } from "./machine-protocol.ts";
+import { createNamespaceSandboxes } from "./namespace-sandbox.ts";
+import { BRIDGE_ADDRESS, machineNetwork, RELAY_RANGE } from "./network.ts";
+import { toOutsideTable } from "./outside-table.ts";
+import { createLocalPorts, namespacePorts } from "./pod-ports.ts";
+import type { PodReports, ProxyControl } from "./pod-run.ts";
+import { createPortSandboxes } from "./port-sandbox.ts";
+import { dialFromSocket, type Endpoint, type Target } from "./relay.ts";
+import { RelayTable } from "./relay-table.ts";
+import type { DeclaredResource, Subscribe } from "./resources.ts";
+import { runCommand } from "./run-command.ts";
+import type { RuntimeMode } from "./system-check.ts";
+import { systemPath } from "./system-path.ts";
+
+export interface MachineOptions {
+  readonly mode: RuntimeMode;
+  /** Sockets (0700); must be short. */
+  readonly runDir: string;
+  readonly stateDir: string;
+  /** Folder of `kumiko.yaml`. */
+  readonly folder: string;
+  /** Further folders that applications must see although they lie under /tmp, /run and the like. */
+  readonly visible: readonly string[];
+  readonly images: Readonly<Record<string, ImageCommand>>;
+  /** Resources of `RUNTIME_KINDS`. */
+  readonly subscribe: Subscribe;
+  readonly reports: PodReports;
+  readonly agent: ProxyControl;
+  /** Command of the agent, kept running; none: it runs elsewhere. */
+  readonly agentCommand?: readonly string[];
+  /** How long a proxy drains when a pod is replaced. */
+  readonly drainSeconds: number;
+  readonly input?: Readable;
+  readonly output?: Writable;
+  /** How to end the process; tests end nothing. */
+  readonly exit?: (code: number) => void;
+}
+
+export interface Machine {
+  readonly kubelet: Kubelet;
+  stop(options: { readonly drainSeconds: number }): Promise<void>;
+}
+
+const LOOPBACK_RELAY_RANGE = "127.245";
+const AGENT_GRACE_MS = 5000;
+
+/**
+ * Runs the workloads of one mesh. In mode `namespaces` it must be called by the process that `startHost` puts into fresh namespaces; it makes
+ * the network, resolver and relay there. It ends when its input ends: in its PID namespace nothing outlives it.
+ * @throws MeshError where the network can't be made.
+ */
+export async function startMachine(options: MachineOptions): Promise<Machine> {
+  const output = options.output ?? process.stdout;
+  output.on("error", () => {}); // The host is gone: the end of our input says the rest.
+  const say = (event: MachineEvent) => void output.write(`${JSON.stringify(event)}\n`);
+  if (options.mode === "namespaces") await makeNetwork(options.runDir);
+  const outside = await startOutside(options, (error) =>
+    say({ kind: "error", message: error.message, ...(error.help && { help: error.help }) }),
+  );
+  let resources: readonly DeclaredResource[] = [];
+  const kubelet = createKubelet(options, outside.resolver, () => resources, say);
+  const publish = await dialFromSocket(join(options.runDir, MACHINE_SOCKET), createGatewayFinder(kubelet, options.mode));
+  const agent = startAgent(options, kubelet, say);
+  say({ kind: "started" });
+  let callable = "";
+  const unsubscribe = options.subscribe((next) => {
+    resources = next;
+    void outside.relay.set(toOutsideTable(next, outside.range));
+    kubelet.setResources(next);
+    const hosts = options.mode === "ports" ? callableHosts(next).join(" ") : "";
+    if (hosts !== callable) kubelet.refresh();
+    callable = hosts;
+  });
+  const stop = async ({ drainSeconds }: { readonly drainSeconds: number }) => {
+    unsubscribe();
+    await kubelet.stop({ drainSeconds });
+    await agent?.stop(AGENT_GRACE_MS);
+    await Promise.all([publish.close(), outside.close()]);
+    say({ kind: "stopped" });
+  };
+  followOrders(options, kubelet, stop);
+  return { kubelet, stop };
+}
+
+async function makeNetwork(runDir: string): Promise<void> {
+  await runCommand("ip", ["-batch", "-"], machineNetwork());
+  // The sidecars' resolver reads /etc/resolv.conf of this mount namespace.
+  const resolvConf = join(runDir, "resolv.conf");
+  writeFileSync(resolvConf, `nameserver ${BRIDGE_ADDRESS}\n`, { mode: 0o600 });
+  await runCommand("sh", [
+    "-c",
+    'target=$(readlink -m /etc/resolv.conf); [ ! -e "$target" ] || mount --bind "$1" "$target"',
+    "sh",
+    resolvConf,
+  ]);
+}
+
+interface Outside {
+  readonly relay: RelayTable;
+  readonly range: string;
+  readonly resolver: string | undefined;
+  close(): Promise<void>;
+}
+
+async function startOutside(options: MachineOptions, onError: (error: MeshError) => void): Promise<Outside> {
+  const inNamespaces = options.mode === "namespaces";
+  const relay = new RelayTable({ runDir: options.runDir, ownNetwork: inNamespaces, onError });
+  const where = inNamespaces ? { address: BRIDGE_ADDRESS, port: 53 } : { address: "127.0.0.1", port: 0 };
+  const dns: DnsServer = await startDns({ ...where, find: (name) => relay.find(name) });
+  return {
+    relay,
+    range: inNamespaces ? RELAY_RANGE : LOOPBACK_RELAY_RANGE,
+    resolver: inNamespaces ? undefined : `127.0.0.1:${dns.port}`,
+    close: async () => void (await Promise.all([relay.close(), dns.close()])),
+  };
+}
+
+function createKubelet(
+  options: MachineOptions,
+  resolver: string | undefined,
+  resources: () => readonly DeclaredResource[],
+  say: (event: MachineEvent) => void,
+): Kubelet {
+  const { mode, runDir, stateDir, folder, visible, images, agent, reports, drainSeconds } = options;
+  const inNamespaces = mode === "namespaces";
+  let said = "";
+  let shown = "";
+  return new Kubelet({
+    sandboxes: inNamespaces ? createNamespaceSandboxes({ hidden: [runDir, stateDir], folder, visible }) : createPortSandboxes(),
+    ports: inNamespaces ? namespacePorts : createLocalPorts({ images: () => images, callable: () => callableHosts(resources()) }),
+    agent,
+    reports,
+    images: () => images,
+    folder,
+    stateDir,
+    drainSeconds,
+    // In namespaces the user's home is read-only.
+    baseEnv: toBaseEnv(process.env, inNamespaces ? "/tmp" : undefined),
+    ...(resolver !== undefined && { resolver }),
+    onPods: (pods) => {
+      const text = JSON.stringify(pods);
+      if (text !== shown) say({ kind: "pods", pods });
+      shown = text;
+    },
+    onDiagnostics: (diagnostics) => {
+      const text = JSON.stringify(diagnostics);
+      if (text !== said) say({ kind: "diagnostics", diagnostics });
+      said = text;
+    },
+  });
+}
+
+/** Nothing of the caller's environment reaches an application but this; the first `node` is the one that runs us. */
+export function toBaseEnv(env: Readonly<Record<string, string | undefined>>, home = env["HOME"] ?? "/"): Readonly<Record<string, string>> {
+  return {
+    HOME: home,
+    PATH: `${dirname(process.execPath)}:${systemPath(env["PATH"])}`,
+    LANG: env["LANG"] ?? "C.UTF-8",
+  };
+}
+
+/** Takes the ready pods of a published gateway in turn. */
+function createGatewayFinder(kubelet: Kubelet, mode: RuntimeMode): (hello: Hello) => Target | undefined {
+  let turn = 0;
+  return (hello) => {
+    if (hello.kind !== "publish") return undefined;
+    const addresses = kubelet.readyAddresses({ kind: "Deployment", namespace: hello.namespace, name: hello.deployment });
+    const host = addresses[turn++ % Math.max(1, addresses.length)];
+    if (host === undefined) return undefined;
+    return { host, port: hello.port, ...(mode === "namespaces" && { localAddress: BRIDGE_ADDRESS }) };
+  };
+}
+
+function startAgent(
+  options: MachineOptions,
+  kubelet: Kubelet,
+  say: (event: MachineEvent) => void,
+): (Endpoint & { stop(graceMs: number): Promise<void> }) | undefined {
+  if (options.agentCommand === undefined) return undefined;
+  const log = new LogFile(join(options.stateDir, "logs", "agent.log"));
+  const child = superviseAgent({
+    command: options.agentCommand,
+    env: process.env,
+    log,
+    onRestart: () => kubelet.refresh(),
+    onEnd: (how) => say({ kind: "error", message: `the agent ended (${how}) and starts again`, help: "kumiko logs agent" }),
+  });
+  return { stop: (graceMs) => child.stop(graceMs), close: async () => log.close() };
+}
+
+function followOrders(options: MachineOptions, kubelet: Kubelet, stop: Machine["stop"]): void {
+  const input = options.input ?? process.stdin;
+  const exit = options.exit ?? ((code) => process.exit(code));
+  let stopping: Promise<void> | undefined;
+  const end = (drainSeconds: number) => {
+    stopping ??= stop({ drainSeconds }).then(
+      () => exit(0),
+      () => exit(1),
+    );
+  };
+  createInterface(input)
+    .on("line", (line) => {
+      const order = parseLine<MachineOrder>(line);
+      if (order?.kind === "stop") end(order.drainSeconds);
+      else if (order?.kind === "refresh") kubelet.refresh();
+    })
+    .on("close", () => {
+      // The host is gone. Inside a PID namespace our end is everybody's; elsewhere the processes have to be ended one by one.
+      if (options.mode === "namespaces") exit(1);
+      else end(0);
+    });
+}

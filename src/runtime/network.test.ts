@@ -1,0 +1,37 @@
+import { describe, expect, test } from "vitest";
+import { BRIDGE_ADDRESS, podAddress, podRules, PROBE_ADDRESS } from "./network.ts";
+
+describe("podAddress", () => {
+  test("10,000 pods have addresses of their own, none of them the bridge's or the probes', none ends in 0 or 255", () => {
+    const addresses = Array.from({ length: 10_000 }, (_, index) => podAddress(index) ?? "");
+    expect(new Set(addresses).size).toBe(10_000);
+    expect(addresses).not.toContain(BRIDGE_ADDRESS);
+    expect(addresses).not.toContain(PROBE_ADDRESS);
+    for (const address of addresses) expect(address).toMatch(/^10\.244\.\d{1,3}\.([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-4])$/);
+  });
+
+  test("a used up range gives no address instead of one outside of it", () => {
+    expect(podAddress(70_000)).toBeUndefined();
+  });
+});
+
+describe("podRules", () => {
+  test.each(["sidecar", "gateway", "none"] as const)("what no rule of capture %s allows is dropped, in and out", (capture) => {
+    const rules = podRules(capture);
+    expect(rules).toContain(":INPUT DROP");
+    expect(rules).toContain(":OUTPUT DROP");
+    expect(rules).not.toMatch(/-A OUTPUT -j ACCEPT/);
+    expect(rules).not.toMatch(/-A OUTPUT -p (tcp|udp) -j ACCEPT/);
+  });
+
+  test("an application's DNS goes to its sidecar before loopback is exempted", () => {
+    const rules = podRules("sidecar");
+    expect(rules.indexOf("--dport 53 -j REDIRECT")).toBeLessThan(rules.indexOf("-A OUTPUT -o lo -j RETURN"));
+  });
+
+  test("a pod without a sidecar reaches neither the bridge nor the relay", () => {
+    const rules = podRules("none");
+    expect(rules.indexOf(`-d ${BRIDGE_ADDRESS} -j DROP`)).toBeLessThan(rules.indexOf("-d 10.244.0.0/16 -j ACCEPT"));
+    expect(rules).not.toContain("10.245");
+  });
+});

@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { nextBackoff } from "./backoff.ts";
+import { findImage, toCommand } from "./container-command.ts";
+import type { ImageCommand } from "./kumiko-yaml.ts";
+import { callableHosts, PortAllocator } from "./local-ports.ts";
+import { LogFile } from "./log-file.ts";
+import type { DesiredPod } from "./pod.ts";
+import { commandLine } from "./shell.ts";
+import { systemPath } from "./system-path.ts";
+import { toPodVolumes, VOLUME_FOLDER, writeVolumes } from "./volume.ts";
+
+const image: ImageCommand = { command: ["node", "main.ts"], args: ["--port", "$(PORT)"], workingDir: "users", env: {}, portEnv: undefined };
+
+describe("findImage", () => {
+  test.each(["shop/users", "shop/users:1.2", "shop/users@sha256:abc", "shop/users:1.2@sha256:abc"])("%s is found by its name", (name) => {
+    expect(findImage({ "shop/users": image }, name)).toBe(image);
+  });
+
+  test.each(["constructor", "shop/user", "registry:5000/shop/users"])("%s is not found", (name) => {
+    expect(findImage({ "shop/users": image }, name)).toBeUndefined();
+  });
+
+  test("a registry's port is no tag, and the tagged entry wins", () => {
+    const other = { ...image, args: [] };
+    expect(findImage({ "registry:5000/users": image }, "registry:5000/users")).toBe(image);
+    expect(findImage({ users: image, "users:2": other }, "users:2")).toBe(other);
+  });
+});
+
+describe("toCommand", () => {
+  test.each([
+    { title: "the image's command and arguments", container: {}, command: ["node", "main.ts", "--port", "8080"] },
+    { title: "the container's arguments instead of the image's", container: { args: ["--x"] }, command: ["node", "main.ts", "--x"] },
+    { title: "the container's command, which drops the image's arguments", container: { command: ["sh"] }, command: ["sh"] },
+    { title: "both of the container", container: { command: ["sh"], args: ["-c", "echo $(PORT)"] }, command: ["sh", "-c", "echo 8080"] },
+  ])("$title", ({ container, command }) => {
+    expect(toCommand({ name: "app", ...container }, image, { PORT: "8080" }, "/work")).toEqual({ command, workingDir: "/work/users" });
+  });
+
+  test("no image and no command is no command", () => {
+    expect(toCommand({ name: "app" }, undefined, {}, "/work")).toBeUndefined();
+  });
+});
+
+describe("volumes", () => {
+  const pod = (
+    volumes: DesiredPod["spec"]["volumes"],
+    volumeMounts: { name: string; mountPath: string; subPath?: string }[],
+  ): DesiredPod => ({
+    namespace: "shop",
+    name: "users-1",
+    owner: { kind: "Deployment", namespace: "shop", name: "users" },
+    revision: "r",
+    labels: {},
+    annotations: {},
+    serviceAccount: "users",
+    capture: "sidecar",
+    spec: { ...(volumes && { volumes }), containers: [{ name: "app", volumeMounts }] },
+  });
+  const sources = {
+    configMap: () => ({ data: { "a.yaml": "a: 1", b: "2" } }),
+    secret: (_: string, name: string) => (name === "tls" ? { data: { "tls.key": "a2V5" } } : undefined),
+  };
+
+  test("keys of ConfigMaps and Secrets become files, a Secret's readable by their owner only", () => {
+    const { mounts, missing } = toPodVolumes(
+      pod(
+        [
+          { name: "config", configMap: { name: "c", items: [{ key: "b", path: "sub/b.txt" }] } },
+          { name: "tls", secret: { secretName: "tls" } },
+        ],
+        [
+          { name: "config", mountPath: "/etc/app" },
+          { name: "tls", mountPath: "/etc/tls" },
+        ],
+      ),
+      sources,
+    );
+    expect(missing).toEqual([]);
+    const root = mkdtempSync(join(tmpdir(), "kumiko-volume-"));
+    onTestFinished(() => rmSync(root, { recursive: true }));
+    writeVolumes(root, mounts);
+    expect(readFileSync(join(root, VOLUME_FOLDER, "config/sub/b.txt"), "utf8")).toBe("2");
+    expect(statSync(join(root, VOLUME_FOLDER, "tls/tls.key")).mode & 0o777).toBe(0o600);
+  });
+
+  test("a path that leaves its volume is not written", () => {
+    const root = mkdtempSync(join(tmpdir(), "kumiko-volume-"));
+    onTestFinished(() => rmSync(root, { recursive: true }));
+    writeVolumes(root, [
+      { volume: "v", mountPath: "/v", mode: 0o644, files: { "../../../../evil": Buffer.from("x"), "a/../../b": Buffer.from("x") } },
+    ]);
+    expect(() => statSync(join(root, VOLUME_FOLDER))).toThrow(/ENOENT/);
+  });
+
+  test("what is missing keeps the pod waiting; what is not supported is named", () => {
+    const { missing, unsupported } = toPodVolumes(
+      pod(
+        [
+          { name: "s", secret: { secretName: "nope" } },
+          { name: "p", persistentVolumeClaim: { claimName: "x" } },
+        ],
+        [
+          { name: "s", mountPath: "/s" },
+          { name: "p", mountPath: "/p" },
+          { name: "u", mountPath: "/u" },
+          { name: "s", mountPath: "/x/../y" },
+        ],
+      ),
+      sources,
+    );
+    expect(missing).toEqual(["Secret shop/nope does not exist", "volume u is mounted but not declared"]);
+    expect(unsupported).toEqual(["volume p is of kind persistentVolumeClaim", "volume s: a subPath, or a mountPath that isn't absolute"]);
+  });
+});
+
+describe("small parts", () => {
+  test("waits between starts double to a minute, and begin anew after a steady run", () => {
+    const waits = Array.from({ length: 8 }).reduce<number[]>((all) => [...all, nextBackoff(all.at(-1) ?? 0, 10)], []);
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    expect(nextBackoff(60_000, 61_000)).toBe(1000);
+  });
+
+  test("a log at its size becomes .1, whose predecessor is dropped", () => {
+    const folder = mkdtempSync(join(tmpdir(), "kumiko-log-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const log = new LogFile(join(folder, "ns/pod.log"), 10);
+    for (const line of ["first\n", "second\n", "third\n"]) log.write(line);
+    log.close();
+    log.write("after its end");
+    expect(readFileSync(join(folder, "ns/pod.log"), "utf8")).toBe("third\n");
+    expect(readFileSync(join(folder, "ns/pod.log.1"), "utf8")).toBe("second\n");
+    expect(statSync(join(folder, "ns/pod.log")).mode & 0o777).toBe(0o600);
+  });
+
+  test("every word of a command line stays one word", () => {
+    expect(commandLine(["a b", "it's", "$(x)", "plain-1.0", ""])).toBe(`'a b' 'it'\\''s' '$(x)' plain-1.0 ''`);
+  });
+
+  test("folders of system programs are searched last", () => {
+    expect(systemPath("/home/me/bin:/usr/bin")).toBe("/home/me/bin:/usr/bin:/usr/local/sbin:/usr/sbin:/sbin:/bin");
+  });
+
+  test("local ports depend on the name alone, and no two names share one", () => {
+    const [a, b] = [new PortAllocator(), new PortAllocator()];
+    b.get("another");
+    expect(a.get("x")).toBe(b.get("x"));
+    expect(new Set(Array.from({ length: 5000 }, (_, i) => a.get(`n${i}`))).size).toBe(5000);
+  });
+
+  test("every port of a Service and of a ServiceEntry's plain hosts can be called", () => {
+    const metadata = { name: "users", namespace: "shop", labels: {}, annotations: {} };
+    expect(
+      callableHosts([
+        { kind: "Service", metadata, body: { spec: { ports: [{ port: 80 }, { port: 81 }] } } },
+        { kind: "ServiceEntry", metadata, body: { spec: { hosts: ["a.com", "*.b.com"], ports: [{ number: 443 }] } } },
+      ]),
+    ).toEqual(["a.com:443", "users.shop.svc.cluster.local:80", "users.shop.svc.cluster.local:81"]);
+  });
+});

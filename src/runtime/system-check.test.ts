@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import { checkSystem, type SystemProbe } from "./system-check.ts";
+
+const probe = (over: {
+  platform?: string;
+  missing?: readonly string[];
+  files?: Record<string, string>;
+  refusal?: string;
+  isRoot?: boolean;
+}): SystemProbe => ({
+  platform: over.platform ?? "linux",
+  isRoot: over.isRoot ?? false,
+  hasProgram: (name) => !(over.missing ?? []).includes(name) && name !== "dnf",
+  readFile: (path) => over.files?.[path],
+  tryNamespaces: () => over.refusal,
+});
+
+describe("checkSystem", () => {
+  test("a system that has everything runs workloads in namespaces", () => {
+    expect(checkSystem(probe({}))).toEqual({ mode: "namespaces", missing: [], weaker: [] });
+  });
+
+  test("a missing program stops with the command that installs it, and is no reason to fall back", () => {
+    expect(checkSystem(probe({ missing: ["iptables-restore"], refusal: "sh: iptables-restore: not found" }))).toEqual({
+      mode: "namespaces",
+      missing: [{ program: "iptables-restore", package: "iptables", command: "sudo apt-get install iptables" }],
+      weaker: [],
+    });
+    expect(checkSystem(probe({ missing: ["ip"], isRoot: true })).missing[0]?.command).toBe("apt-get install iproute2");
+  });
+
+  test.each([
+    { title: "macOS", given: { platform: "darwin" }, reason: /darwin/ },
+    {
+      title: "user namespaces switched off",
+      given: { files: { "/proc/sys/user/max_user_namespaces": "0\n" } },
+      reason: /max_user_namespaces/,
+    },
+    {
+      title: "user namespaces for root only",
+      given: { files: { "/proc/sys/kernel/unprivileged_userns_clone": "0\n" } },
+      reason: /unprivileged_userns_clone/,
+    },
+    {
+      title: "AppArmor",
+      given: { files: { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n" }, refusal: "denied" },
+      reason: /AppArmor/,
+    },
+    {
+      title: "a container's seccomp filter",
+      given: { refusal: "unshare: unshare failed: Operation not permitted" },
+      reason: /not permitted/,
+    },
+  ])("$title leads to local ports, and says what is weaker", ({ given, reason }) => {
+    const check = checkSystem(probe(given));
+    expect(check).toMatchObject({ mode: "ports", missing: [] });
+    expect(check.reason).toMatch(reason);
+    expect(check.weaker.length).toBeGreaterThan(0);
+  });
+
+  test("AppArmor's switch alone decides nothing where namespaces work nevertheless", () => {
+    expect(checkSystem(probe({ files: { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n" } })).mode).toBe("namespaces");
+  });
+
+  test("mode ports can be asked for", () => {
+    expect(checkSystem(probe({}), "ports").mode).toBe("ports");
+  });
+});

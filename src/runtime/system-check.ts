@@ -1,0 +1,136 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { systemPath } from "./system-path.ts";
+
+export type RuntimeMode = "namespaces" | "ports";
+
+export interface MissingProgram {
+  readonly program: string;
+  readonly package: string;
+  /** What a person types to install it. */
+  readonly command: string;
+}
+
+export interface SystemCheck {
+  readonly mode: RuntimeMode;
+  /** Programs that the mode needs and the system lacks: a reason to stop and name them, never one to fall back. */
+  readonly missing: readonly MissingProgram[];
+  /** What is weaker in mode `ports`, sentence by sentence; empty in mode `namespaces`. */
+  readonly weaker: readonly string[];
+  /** Why namespaces can't be used, as far as the system says it. */
+  readonly reason?: string;
+}
+
+/** The questions to the system, so that a test can answer them. */
+export interface SystemProbe {
+  readonly platform: string;
+  hasProgram(name: string): boolean;
+  /** Text of a file, undefined where it can't be read. */
+  readFile(path: string): string | undefined;
+  /** Makes all four namespaces and a bridge for a moment; undefined when that works, else what the system said. */
+  tryNamespaces(): string | undefined;
+  readonly isRoot: boolean;
+}
+
+const PACKAGES: Readonly<Record<string, string>> = {
+  unshare: "util-linux",
+  nsenter: "util-linux",
+  setpriv: "util-linux",
+  mount: "mount",
+  ip: "iproute2",
+  "iptables-restore": "iptables",
+};
+
+const WEAKER: readonly string[] = [
+  "workloads share the host's network: nothing but convention keeps one from connecting to another's port, or to the outside, past the sidecars",
+  "workloads run as your user beside the agent: one of them could read another's key or socket",
+  "source addresses are all 127.0.0.1: policies on addresses see no difference between workloads",
+  "after a kill -9 of every kumiko process, workloads may be left; `kumiko down` ends them",
+];
+
+/**
+ * Which way of running workloads the system allows. Missing programs are named with the package that brings them; only namespaces that the
+ * kernel or its policy forbids lead to mode `ports`.
+ */
+export function checkSystem(probe: SystemProbe = realProbe(), forced?: RuntimeMode): SystemCheck {
+  if (forced === "ports") return { mode: "ports", missing: [], weaker: WEAKER, reason: "asked for by the settings" };
+  if (probe.platform !== "linux")
+    return { mode: "ports", missing: [], weaker: WEAKER, reason: `${probe.platform} has no network namespaces` };
+  const forbidden = findProhibition(probe);
+  if (forbidden !== undefined) return { mode: "ports", missing: [], weaker: WEAKER, reason: forbidden };
+  const missing = Object.keys(PACKAGES).filter((program) => !probe.hasProgram(program));
+  if (missing.length > 0) return { mode: "namespaces", missing: missing.map((program) => describe(program, probe)), weaker: [] };
+  const refusal = probe.tryNamespaces();
+  if (refusal !== undefined) return { mode: "ports", missing: [], weaker: WEAKER, reason: refusal };
+  return { mode: "namespaces", missing: [], weaker: [] };
+}
+
+function findProhibition(probe: SystemProbe): string | undefined {
+  const isSet = (path: string, value: string) => probe.readFile(path)?.trim() === value;
+  if (isSet("/proc/sys/user/max_user_namespaces", "0")) return "user namespaces are switched off (sysctl user.max_user_namespaces=0)";
+  if (isSet("/proc/sys/kernel/unprivileged_userns_clone", "0") && !probe.isRoot) {
+    return "user namespaces are for root only (sysctl kernel.unprivileged_userns_clone=0)";
+  }
+  if (isSet("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") && !probe.isRoot && probe.tryNamespaces() !== undefined) {
+    return "AppArmor forbids user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=1)";
+  }
+  return undefined;
+}
+
+function describe(program: string, probe: SystemProbe): MissingProgram {
+  const name = PACKAGES[program] ?? program;
+  return { program, package: name, command: `${probe.isRoot ? "" : "sudo "}${installer(probe)} ${name}` };
+}
+
+function installer(probe: SystemProbe): string {
+  for (const [program, command] of [
+    ["apt-get", "apt-get install"],
+    ["dnf", "dnf install"],
+    ["pacman", "pacman -S"],
+    ["apk", "apk add"],
+    ["zypper", "zypper install"],
+  ] as const) {
+    if (probe.hasProgram(program)) return command;
+  }
+  return "apt-get install";
+}
+
+const TRIAL = "ip link add kumiko-trial type bridge && mount -t tmpfs tmpfs /run && iptables-restore --test </dev/null";
+
+function realProbe(): SystemProbe {
+  let trial: { readonly said: string | undefined } | undefined;
+  return {
+    platform: process.platform,
+    isRoot: process.getuid?.() === 0,
+    hasProgram: (name) =>
+      systemPath()
+        .split(delimiter)
+        .some((folder) => isExecutable(join(folder, name))),
+    readFile: (path) => {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return undefined;
+      }
+    },
+    tryNamespaces: () => (trial ??= { said: runTrial() }).said,
+  };
+}
+
+function runTrial(): string | undefined {
+  const namespaces = ["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const options = { env: { PATH: systemPath() }, encoding: "utf8", timeout: 10_000 } as const;
+  const { status, stderr, error } = spawnSync("unshare", [...namespaces, "sh", "-c", TRIAL], options);
+  if (status === 0) return undefined;
+  return (stderr || error?.message || "unshare failed").trim().split("\n").at(-1) ?? "unshare failed";
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { nextBackoff } from "./backoff.ts";
+import type { LogFile } from "./log-file.ts";
+import { sendSignal } from "./proc.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/** A command with all that it needs; made anew for each start, so that a ConfigMap that changed counts. */
+export interface ProcessCommand {
+  readonly command: readonly string[];
+  readonly workingDir: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface WorkloadProcessOptions {
+  readonly sandbox: Sandbox;
+  readonly log: LogFile;
+  /** The command, or why there can be none at the moment. */
+  readonly prepare: () => ProcessCommand | { readonly missing: string };
+  /** It started, or ended; `message` says how. */
+  readonly onChange: () => void;
+}
+
+/** One container as a process: started again with growing waits when it ends, until it is stopped. */
+export class WorkloadProcess {
+  readonly #options: WorkloadProcessOptions;
+  #child: ChildProcess | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #waitMs = 0;
+  #stopping = false;
+  restarts = 0;
+  /** Empty while it runs; else why it doesn't. */
+  message = "not started";
+
+  constructor(options: WorkloadProcessOptions) {
+    this.#options = options;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  start(): void {
+    if (this.#stopping || this.#child !== undefined) return;
+    const prepared = this.#options.prepare();
+    if ("missing" in prepared) return this.#retry(prepared.missing, 0);
+    const { sandbox, log } = this.#options;
+    const [program = "", ...args] = sandbox.launch(prepared.command, prepared.workingDir);
+    const startedAt = performance.now();
+    const child = spawn(program, args, { env: prepared.env, stdio: ["ignore", "pipe", "pipe"], detached: true, cwd: "/" });
+    this.#child = child;
+    this.message = "";
+    child.stdout?.on("data", (chunk: Buffer) => log.write(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => log.write(chunk));
+    child.once("error", (error) => this.#ended(child, error.message, startedAt));
+    child.once("exit", (code, signal) => this.#ended(child, signal === null ? `exit code ${code}` : `ended by ${signal}`, startedAt));
+    if (child.pid !== undefined) sandbox.findApplication(child.pid);
+    this.#options.onChange();
+  }
+
+  /** Ends the running process, which then starts again: a liveness probe failed. */
+  async restart(graceMs: number): Promise<void> {
+    await this.#end(graceMs);
+  }
+
+  /** SIGTERM, after the grace period SIGKILL; never starts again. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    await this.#end(graceMs);
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    const child = this.#child;
+    if (child?.pid === undefined) return;
+    const { sandbox } = this.#options;
+    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    sendSignal(sandbox.findApplication(child.pid), "SIGTERM");
+    const timer = setTimeout(() => sendSignal(sandbox.findApplication(child.pid ?? 0), "SIGKILL"), graceMs);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  #ended(child: ChildProcess, how: string, startedAt: number): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    this.#options.sandbox.killLeftovers();
+    this.message = how;
+    if (this.#stopping) return;
+    this.restarts += 1;
+    this.#retry(how, performance.now() - startedAt);
+  }
+
+  #retry(why: string, ranForMs: number): void {
+    this.#waitMs = nextBackoff(this.#waitMs, ranForMs);
+    this.message = `${why}; starts again in ${this.#waitMs / 1000} s`;
+    this.#options.log.write(`[kumiko] ${this.message}\n`);
+    this.#timer = setTimeout(() => this.start(), this.#waitMs);
+    this.#options.onChange();
+  }
+}
