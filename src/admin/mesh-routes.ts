@@ -1,0 +1,117 @@
+import type { AdminBackend, ProxyConfig } from "./backend.ts";
+import { toClusterRow, toEndpointRows } from "./cluster-view.ts";
+import { toInlineRouteRows, toListenerRows } from "./listener-view.ts";
+import type { Answer } from "./resources.ts";
+import { toRouteRows } from "./route-view.ts";
+import { bootstrapOf, type ConfigDump, toSecretRows } from "./secret-view.ts";
+import { Refusal } from "./status-object.ts";
+
+type Name = { readonly namespace: string; readonly name: string };
+type Document = Readonly<Record<string, unknown>>;
+
+/** Views that are made of what was generated for a proxy, whether or not it is connected now. */
+const GENERATED: Readonly<Record<string, (config: ProxyConfig) => readonly unknown[]>> = {
+  routes: (config) => [
+    ...ofType(config, "route").flatMap((resource) => toRouteRows(resource, config.locate)),
+    ...ofType(config, "listener").flatMap((resource) => toInlineRouteRows(resource, config.locate)),
+  ],
+  clusters: (config) => ofType(config, "cluster").map((resource) => toClusterRow(resource, config.locate)),
+  listeners: (config) => ofType(config, "listener").flatMap((resource) => toListenerRows(resource, config.locate)),
+  endpoints: (config) =>
+    [...ofType(config, "endpoint"), ...ofType(config, "cluster")].flatMap((resource) => toEndpointRows(resource, config.locate)),
+};
+
+/** Views of what the proxy itself says, through its agent. */
+const ASKED: Readonly<Record<string, (dump: ConfigDump) => unknown>> = {
+  secrets: toSecretRows,
+  bootstrap: bootstrapOf,
+  dump: (dump) => dump,
+};
+
+export const VIEWS: readonly string[] = [...Object.keys(GENERATED), ...Object.keys(ASKED)];
+
+function ofType(config: ProxyConfig, type: "route" | "listener" | "cluster" | "endpoint") {
+  const resources = [...(config.snapshot.get(type)?.values() ?? [])];
+  return resources.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** `GET` below `/kumiko/`. */
+export async function readMesh(backend: AdminBackend, path: readonly string[]): Promise<Answer> {
+  const [version, what, namespace, name, view, ...rest] = path;
+  if (version !== "v1" || rest.length > 0) throw unknown(path);
+  if (what === "proxies" && view !== undefined)
+    return { code: 200, body: await readView(backend, { namespace: namespace ?? "", name: name ?? "" }, view) };
+  if (what === "proxies" && name !== undefined) return { code: 200, body: await readProxy(backend, { namespace: namespace ?? "", name }) };
+  if (namespace !== undefined) throw unknown(path);
+  switch (what) {
+    case "status":
+      return { code: 200, body: { ...backend.status(), proxies: await backend.proxies(), diagnostics: count(backend) } };
+    case "diagnostics":
+      return { code: 200, body: { items: backend.diagnostics() } };
+    case "proxies":
+      return { code: 200, body: { items: await backend.proxies() } };
+    case "version":
+      return { code: 200, body: { version: backend.status().version } };
+    default:
+      throw unknown(path);
+  }
+}
+
+function count(backend: AdminBackend): { readonly errors: number; readonly warnings: number } {
+  const severities = backend.diagnostics().map((diagnostic) => diagnostic.severity);
+  return { errors: severities.filter((one) => one === "error").length, warnings: severities.filter((one) => one === "warning").length };
+}
+
+async function readProxy(backend: AdminBackend, wanted: Name): Promise<unknown> {
+  const proxy = (await backend.proxies()).find(({ namespace, name }) => namespace === wanted.namespace && name === wanted.name);
+  if (proxy === undefined) throw noProxy(wanted);
+  return proxy;
+}
+
+async function readView(backend: AdminBackend, proxy: Name, view: string): Promise<unknown> {
+  const generated = Object.hasOwn(GENERATED, view) ? GENERATED[view] : undefined;
+  const asked = Object.hasOwn(ASKED, view) ? ASKED[view] : undefined;
+  if (generated === undefined && asked === undefined)
+    throw new Refusal("NotFound", `no view "${view}" of a proxy; there is ${VIEWS.join(", ")}`);
+  if (generated !== undefined) {
+    const config = backend.configOf(proxy);
+    if (config === undefined) throw noProxy(proxy);
+    return { items: generated(config) };
+  }
+  const result = asked?.(await configDumpOf(backend, proxy));
+  return view === "secrets" ? { items: result } : (result ?? {});
+}
+
+async function configDumpOf(backend: AdminBackend, proxy: Name): Promise<ConfigDump> {
+  const answer = await backend.askEnvoy(proxy, "/config_dump");
+  if (answer === undefined) throw noProxy(proxy);
+  if (answer.status !== 200)
+    throw new Refusal("ServiceUnavailable", `the proxy of ${proxy.namespace}/${proxy.name} answered ${answer.status} to /config_dump`);
+  return JSON.parse(answer.body) as ConfigDump;
+}
+
+const TTL_DEFAULT_S = 15 * 60;
+const TTL_LIMIT_S = 24 * 60 * 60;
+
+/** `POST /kumiko/v1/join-tokens` with `{namespace, serviceAccount, ttlSeconds?}`: a token that admits one machine, once. */
+export async function writeMesh(backend: AdminBackend, path: readonly string[], body: Document): Promise<Answer> {
+  if (path.join("/") !== "v1/join-tokens") throw unknown(path);
+  const { namespace, serviceAccount, ttlSeconds = TTL_DEFAULT_S } = body;
+  if (typeof namespace !== "string" || namespace === "") throw new Refusal("Invalid", "namespace is missing");
+  if (typeof serviceAccount !== "string" || serviceAccount === "") throw new Refusal("Invalid", "serviceAccount is missing");
+  if (typeof ttlSeconds !== "number" || !(ttlSeconds >= 1 && ttlSeconds <= TTL_LIMIT_S)) {
+    throw new Refusal("Invalid", `ttlSeconds is not a number from 1 to ${TTL_LIMIT_S}`);
+  }
+  return { code: 201, body: await backend.issueJoinToken({ namespace, serviceAccount, ttlMs: ttlSeconds * 1000 }) };
+}
+
+function unknown(path: readonly string[]): Refusal {
+  return new Refusal(
+    "NotFound",
+    `nothing at /kumiko/${path.join("/")}; there is v1/status, v1/diagnostics, v1/proxies, v1/join-tokens and v1/version`,
+  );
+}
+
+function noProxy({ namespace, name }: Name): Refusal {
+  return new Refusal("NotFound", `no proxy of a workload "${name}" in namespace "${namespace}"`, { name, kind: "proxies" });
+}

@@ -1,0 +1,92 @@
+import { relative, resolve } from "node:path";
+import { type Environment, placesOf } from "../controlplane/config.ts";
+import { type Progress, type RunningMesh, startUp } from "../controlplane/up.ts";
+import { defineCommand } from "./command.ts";
+import { EXIT } from "./exit-code.ts";
+import { findMesh } from "./find-mesh.ts";
+import type { Io } from "./io.ts";
+import { PROFILE_OPTION, toProfile } from "./profile-option.ts";
+import { type Paint, painter } from "./render.ts";
+
+export const up = defineCommand({
+  name: "up",
+  summary: "Start the mesh of a folder on this machine; a sample in an empty one",
+  arguments: [{ name: "dir", help: "folder with the manifests and, where there is one, kumiko.yaml (the current one)", optional: true }],
+  options: {
+    profile: PROFILE_OPTION,
+    envoy: { type: "string", value: "FILE", help: "the Envoy to run (also KUMIKO_ENVOY)" },
+    mode: {
+      type: "string",
+      value: "MODE",
+      help: "how workloads are kept apart; the best that the system allows",
+      choices: ["namespaces", "ports"],
+    },
+  },
+  examples: ["kumiko up", "kumiko up platform --profile istio"],
+  async run({ args, options, io }) {
+    const places = placesOf(resolve(io.cwd, args[0] ?? options.dir ?? "."), io.environment);
+    const paint = painter(io.stdout, io.environment);
+    const profile = toProfile(options.profile);
+    const mode = options.mode === "namespaces" || options.mode === "ports" ? options.mode : undefined;
+    const mesh = await startUp({
+      places,
+      environment: io.environment,
+      signal: io.signal,
+      progress: progressOn(io, paint),
+      ...(profile !== undefined && { profile }),
+      ...(mode !== undefined && { mode }),
+      ...(options.envoy !== undefined && { envoy: options.envoy }),
+    });
+    if (!io.signal.aborted) {
+      io.stdout.write(whatToTry(mesh, places.root, io, paint));
+      await new Promise((done) => io.signal.addEventListener("abort", done, { once: true }));
+    }
+    io.stdout.write("\nstopping…\n");
+    await mesh.stop();
+    io.stdout.write("stopped\n");
+    return EXIT.done;
+  },
+});
+
+function progressOn(io: Io, paint: Paint): Progress {
+  const { stdout } = io;
+  return {
+    async step(name, work, describe) {
+      const started = performance.now();
+      if (stdout.isTerminal) stdout.write(`  … ${name}`);
+      const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+      const line = (mark: string, text: string) =>
+        stdout.write(`${stdout.isTerminal ? "\r\u001b[K" : ""}  ${mark} ${name.padEnd(14)} ${text}\n`);
+      try {
+        const result = await work();
+        line(paint("√", "green"), `${seconds().padStart(6)}   ${describe?.(result) ?? ""}`.trimEnd());
+        return result;
+      } catch (error) {
+        line(paint("×", "red"), seconds().padStart(6));
+        throw error;
+      }
+    },
+    say: (text) => stdout.write(`  ${text}\n`),
+    warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${text}\n`),
+  };
+}
+
+function whatToTry({ settings, notReady }: RunningMesh, root: string, io: Io, paint: Paint): string {
+  const kumiko = commandFor(root, io.cwd, io.environment);
+  const lines = ["", paint(notReady.length === 0 ? "The mesh runs." : "The mesh runs, but not all of it is ready:", "bold")];
+  for (const { namespace, name } of notReady) lines.push(`  ${namespace}/${name}: see  ${kumiko} logs ${name} -n ${namespace}`);
+  for (const { hostAddress, hostPort, namespace, deployment } of settings.publish)
+    lines.push(`  ${namespace}/${deployment} is reached at ${hostAddress}:${hostPort}`);
+  if (settings.token.length > 0) lines.push(`  a token:       ${kumiko} token create USER`);
+  lines.push(`  what runs:     ${kumiko} status`);
+  if (settings.try.length > 0) lines.push("", paint("Try, in another terminal:", "bold"));
+  for (const command of settings.try) lines.push(`  ${command.replaceAll(/(?<![\w/.-])kumiko(?= [a-z])/g, kumiko)}`);
+  lines.push("", "Ctrl-C stops all of it.", "");
+  return lines.join("\n");
+}
+
+/** How a person at this terminal types a command for that mesh: as they started us, with `--dir` where it would not be found. */
+function commandFor(root: string, cwd: string, environment: Environment): string {
+  const isFound = findMesh(cwd)?.record.root === root;
+  return isFound ? environment.program : `${environment.program} --dir ${relative(cwd, root) || "."}`;
+}
