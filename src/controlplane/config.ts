@@ -4,6 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
+/** Says how a folder's manifests run on one machine. */
+export const LAUNCH_FILE = "kumiko.yaml";
+
 export interface Environment {
   /** KUMIKO_ENVOY: the Envoy to use, before PATH and cache. */
   readonly envoy: string | undefined;
@@ -16,6 +19,10 @@ export interface Environment {
   /** NO_COLOR (no-color.org) is set. */
   readonly noColour: boolean;
   readonly path: string;
+  /** KUMIKO_PROGRAM, set by the launchers: how the person calls us, for commands that they are told to type. */
+  readonly program: string;
+  /** All of it, for programs that the user names and for `${NAME}` in kumiko.yaml. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
@@ -27,6 +34,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     runtimeDir: env["XDG_RUNTIME_DIR"] || "/tmp",
     noColour: (env["NO_COLOR"] ?? "") !== "",
     path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+    program: env["KUMIKO_PROGRAM"] || "kumiko",
+    variables: env,
   };
 }
 
@@ -41,6 +50,7 @@ export interface Places {
   readonly adminSocket: string;
   readonly controlPlaneSocket: string;
   readonly agentSocket: string;
+  readonly feedSocket: string;
 }
 
 /** `state` is `<root>/.kumiko` unless named otherwise. The run folder's name is made of it, because a socket's path has 108 bytes at most. */
@@ -55,6 +65,7 @@ export function placesOf(root: string, environment: Environment, state = join(re
     adminSocket: join(run, "admin.sock"),
     controlPlaneSocket: join(run, "xds.sock"),
     agentSocket: join(run, "agent.sock"),
+    feedSocket: join(run, "feed.sock"),
   };
 }
 

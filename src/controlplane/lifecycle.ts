@@ -40,7 +40,9 @@ export function makePrivateFolder(folder: string): void {
   const { uid } = statSync(folder);
   const own = process.getuid?.();
   if (own !== undefined && uid !== own) {
-    throw new MeshError("io", `${folder} belongs to user ${uid}, not to you`, { help: `remove it, or set XDG_RUNTIME_DIR to a folder of your own` });
+    throw new MeshError("io", `${folder} belongs to user ${uid}, not to you`, {
+      help: `remove it, or set XDG_RUNTIME_DIR to a folder of your own`,
+    });
   }
   chmodSync(folder, 0o700);
 }

@@ -1,0 +1,49 @@
+import type { Resource, ResourceRef } from "../model/resource.ts";
+import { lastGoodInStore, type LastGoodTexts, startStoreSource } from "../source/index.ts";
+import { openSqliteStore, type Written } from "../store/index.ts";
+import type { Held, Input } from "./world.ts";
+
+/** Resources that were applied through the API, and the Pods that runtimes report: everything that no file declares. */
+export interface Applied {
+  /** Writes a document that was checked. False: somebody else wrote in between. */
+  put(ref: ResourceRef, document: Readonly<Record<string, unknown>>): Promise<boolean>;
+  delete(ref: ResourceRef): Promise<boolean>;
+  /** Files as they were when they last could be read. */
+  readonly lastGood: LastGoodTexts;
+  close(): Promise<void>;
+}
+
+/** Opens the store and gives its resources on, now and after each change. */
+export async function openApplied(file: string, onChange: (input: Input) => void): Promise<Applied> {
+  const store = openSqliteStore({ file });
+  const source = await startStoreSource({
+    store,
+    onChange: ({ resources, diagnostics }) => onChange({ held: resources.map(toHeld), diagnostics }),
+  });
+  return {
+    lastGood: lastGoodInStore(store),
+    async put(ref, document) {
+      const expectedRevision = (await store.get(ref))?.revision ?? 0;
+      return await settled(store.put(ref, document, { expectedRevision }));
+    },
+    async delete(ref) {
+      const entry = await store.get(ref);
+      return entry === undefined || (await settled(store.delete(ref, { expectedRevision: entry.revision })));
+    },
+    async close() {
+      source.close();
+      await store.close();
+    },
+  };
+}
+
+/** Watches hear of a write in the turn after it; who wrote must find it in the World when the write resolves. */
+async function settled(write: Promise<Written>): Promise<boolean> {
+  const { kind } = await write;
+  await new Promise((resolve) => setImmediate(resolve));
+  return kind === "written";
+}
+
+function toHeld(resource: Resource): Held {
+  return { resource, revision: resource.hash, holder: resource.kind === "Pod" ? "runtime" : "store" };
+}

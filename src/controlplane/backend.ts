@@ -1,0 +1,189 @@
+import type {
+  AdminBackend,
+  DeleteResult,
+  HeldResource,
+  MeshStatus,
+  ProxyConfig,
+  ProxyConfigState,
+  ProxyStatus,
+  WriteConditions,
+  WriteResult,
+} from "../admin/index.ts";
+import type { Authority, JoinTokens } from "../ca/index.ts";
+import { formatIdentity } from "../model/identity.ts";
+import type { ResourceRef } from "../model/resource.ts";
+import { checkDocument } from "../schema/index.ts";
+import type { XdsService } from "../xds/index.ts";
+import { ask } from "./admin-client.ts";
+import type { Applied } from "./applied.ts";
+import type { LiveMesh } from "./live-mesh.ts";
+import { findHeld } from "./world.ts";
+
+export interface BackendParts {
+  readonly live: LiveMesh;
+  readonly applied: Applied;
+  readonly xds: XdsService;
+  readonly authority: Authority;
+  readonly joinTokens: JoinTokens;
+  /** Of the agent of this machine. */
+  readonly agentSocket: string;
+  readonly about: Pick<MeshStatus, "version" | "pid" | "startedAt" | "command" | "root">;
+}
+
+/** The admin API's view of everything: resources from the World, proxies from xDS and the agent together. */
+export function createBackend(parts: BackendParts): AdminBackend {
+  const { live, authority } = parts;
+  return {
+    list: (kind) => [...live.world.held.values()].filter(({ resource }) => resource.kind === kind),
+    get: (ref) => findHeld(live.world, ref),
+    revision: () => live.world.revision,
+    put: (document, conditions) => putDocument(parts, document, conditions),
+    delete: (ref, conditions) => deleteResource(parts, ref, conditions),
+    status: () => toMeshStatus(parts),
+    diagnostics: () => live.diagnostics(),
+    proxies: () => listProxies(parts),
+    configOf: (name) => configOf(parts, name),
+    async askEnvoy({ namespace, name }, path) {
+      const { status, text, contentType } = await ask(
+        parts.agentSocket,
+        `/proxies/${namespace}/${name}/admin?path=${encodeURIComponent(path)}`,
+      );
+      return status === 404 ? undefined : { status, contentType, body: text };
+    },
+    async issueJoinToken({ namespace, serviceAccount, ttlMs }) {
+      const { token, expiresAtMs } = await parts.joinTokens.create({
+        identity: { trustDomain: authority.trustDomain, namespace, serviceAccount },
+        ttlMs,
+      });
+      return { token, expiresAt: new Date(expiresAtMs).toISOString(), namespace, serviceAccount };
+    },
+  };
+}
+
+function toMeshStatus({ live, authority, about }: BackendParts): MeshStatus {
+  return {
+    ...about,
+    profile: live.world.mesh.settings.profile,
+    trustDomain: authority.trustDomain,
+    authority: { kind: authority.isDevelopment ? "development" : "external", notAfter: new Date(authority.signerNotAfterMs).toISOString() },
+    resources: live.world.held.size,
+    revision: live.world.revision,
+  };
+}
+
+async function putDocument(
+  { live, applied }: BackendParts,
+  document: Readonly<Record<string, unknown>>,
+  conditions: WriteConditions,
+): Promise<WriteResult> {
+  const { ref, resource, diagnostics } = checkDocument({ value: document, locate: () => ({ file: "request", line: 1, column: 1 }) });
+  if (ref === undefined || resource === undefined) return { kind: "invalid", diagnostics };
+  const before = findHeld(live.world, ref);
+  if (before?.holder === "folder") return { kind: "declared", position: before.resource.locate([]) };
+  const refusal = checkConditions(before, conditions);
+  if (refusal !== undefined) return refusal;
+  if (before?.resource.hash === resource.hash) return { kind: "unchanged", held: before };
+  const isWritten = await applied.put(ref, document);
+  const held = findHeld(live.world, ref);
+  if (!isWritten || held === undefined) return { kind: "conflict", revision: held?.revision ?? "", exists: held !== undefined };
+  return { kind: before === undefined ? "created" : "updated", held };
+}
+
+function checkConditions(before: HeldResource | undefined, { mode, revision }: WriteConditions): WriteResult | undefined {
+  if (mode === "create" && before !== undefined) return { kind: "conflict", revision: before.revision, exists: true };
+  if (mode === "update" && before === undefined) return { kind: "absent" };
+  if (revision !== undefined && before !== undefined && revision !== before.revision)
+    return { kind: "conflict", revision: before.revision, exists: true };
+  return undefined;
+}
+
+async function deleteResource(
+  { live, applied }: BackendParts,
+  ref: ResourceRef,
+  { revision }: { readonly revision?: string },
+): Promise<DeleteResult> {
+  const held = findHeld(live.world, ref);
+  if (held === undefined) return { kind: "absent" };
+  if (held.holder === "folder") return { kind: "declared", position: held.resource.locate([]) };
+  const isStale = revision !== undefined && revision !== held.revision;
+  if (isStale || !(await applied.delete(ref))) return { kind: "conflict", revision: held.revision, exists: true };
+  return { kind: "deleted", held };
+}
+
+function configOf(
+  { live }: BackendParts,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): ProxyConfig | undefined {
+  const record = live.records.find(namespace, name);
+  return record === undefined ? undefined : { snapshot: live.snapshotFor(record.proxy), locate: (origin) => live.locate(origin) };
+}
+
+/** What the agent says of one of its proxies (`GET /proxies`). */
+interface AgentProxy {
+  readonly namespace: string;
+  readonly name: string;
+  readonly ready: boolean;
+  readonly stale: boolean;
+  readonly lastError?: string;
+  readonly envoy: { readonly version: string };
+  readonly certificate: { readonly identity: string; readonly notBefore?: string; readonly notAfter?: string };
+}
+
+async function listProxies(parts: BackendParts): Promise<readonly ProxyStatus[]> {
+  const ofAgent = await askAgent(parts.agentSocket);
+  const names = new Map<string, { readonly namespace: string; readonly name: string }>();
+  for (const { proxy } of parts.live.records.all()) names.set(`${proxy.namespace}/${proxy.name}`, proxy);
+  for (const proxy of ofAgent) names.set(`${proxy.namespace}/${proxy.name}`, proxy);
+  return [...names.values()].flatMap(({ namespace, name }) => {
+    const agent = ofAgent.find((proxy) => proxy.namespace === namespace && proxy.name === name);
+    return toStatus(parts, { namespace, name }, agent) ?? [];
+  });
+}
+
+async function askAgent(socket: string): Promise<readonly AgentProxy[]> {
+  try {
+    const { body } = await ask(socket, "/proxies", { timeoutMs: 2000 });
+    return (body as { readonly items?: readonly AgentProxy[] }).items ?? [];
+  } catch {
+    // No agent on this machine, or one that is just starting again: xDS alone answers then.
+    return [];
+  }
+}
+
+function toStatus(
+  parts: BackendParts,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  agent: AgentProxy | undefined,
+): ProxyStatus | undefined {
+  const record = parts.live.records.find(namespace, name);
+  const live = parts.xds.status().find(({ proxy }) => proxy.namespace === namespace && proxy.name === name);
+  // A workload that has ended: its stream is gone, and so is its proxy.
+  if (live === undefined && agent === undefined) return undefined;
+  const identity = { trustDomain: parts.authority.trustDomain, namespace, serviceAccount: record?.proxy.serviceAccount ?? "default" };
+  const { notBefore, notAfter } = agent?.certificate ?? {};
+  return {
+    namespace,
+    name,
+    type: record?.proxy.type ?? "sidecar",
+    ready: agent?.ready ?? live !== undefined,
+    note: agent?.lastError ?? "",
+    version: agent?.envoy.version ?? record?.proxy.version ?? "",
+    config: stateOf(live, agent, record?.acknowledgedAt),
+    identity: agent?.certificate.identity ?? formatIdentity(identity),
+    ...(notBefore !== undefined && notAfter !== undefined && { certificate: { notBefore, notAfter } }),
+  };
+}
+
+type LiveStatus = ReturnType<XdsService["status"]>[number];
+
+function stateOf(live: LiveStatus | undefined, agent: AgentProxy | undefined, acknowledgedAt: string | undefined): ProxyConfigState {
+  if (live === undefined) return agent?.stale === true ? { kind: "stale" } : { kind: "disconnected" };
+  const refused = live.types.find((type) => type.lastError !== "" || type.refused.length > 0);
+  if (refused !== undefined) return { kind: "refused", type: refused.type, message: refused.lastError || formatRefusals(refused) };
+  if (acknowledgedAt === undefined || live.types.length === 0 || live.types.some(({ isSynced }) => !isSynced)) return { kind: "pending" };
+  return { kind: "acknowledged", at: acknowledgedAt };
+}
+
+function formatRefusals({ refused }: LiveStatus["types"][number]): string {
+  return refused.map(({ name }) => name).join(", ");
+}

@@ -1,0 +1,68 @@
+import {
+  type DeclaredResource,
+  type MachineOptions,
+  type PodReports,
+  type ProxyControl,
+  RUNTIME_KINDS,
+  startMachine,
+} from "../runtime/index.ts";
+import { MeshError } from "../model/error.ts";
+import { type AdminAnswer, type AdminRequest, ask, messageOf } from "./admin-client.ts";
+import { followFeed } from "./resource-feed.ts";
+
+export interface MachineProcessOptions
+  extends Pick<MachineOptions, "mode" | "runDir" | "stateDir" | "folder" | "visible" | "images" | "drainSeconds"> {
+  readonly agentCommand: readonly string[];
+  readonly adminSocket: string;
+  readonly agentSocket: string;
+  readonly feedSocket: string;
+}
+
+/** The first process of the namespaces: joins the runtime to the control plane's admin API and to the agent. Ends when its input ends. */
+export async function runMachine(options: MachineProcessOptions): Promise<void> {
+  const { adminSocket, agentSocket, feedSocket, ...machine } = options;
+  await startMachine({
+    ...machine,
+    subscribe: (listener) => followFeed(feedSocket, RUNTIME_KINDS, (resources) => listener(resources as readonly DeclaredResource[])),
+    reports: podReports(adminSocket),
+    agent: proxyControl(agentSocket),
+  });
+}
+
+function podReports(socket: string): PodReports {
+  const pathOf = ({ namespace, name }: { namespace: string; name: string }) => `/api/v1/namespaces/${namespace}/pods/${name}`;
+  return {
+    async reportPod(pod) {
+      const updated = await ask(socket, pathOf(pod.metadata), { method: "PUT", body: pod });
+      if (updated.status !== 404) return must(updated);
+      must(await ask(socket, `/api/v1/namespaces/${pod.metadata.namespace}/pods`, { method: "POST", body: pod }));
+    },
+    removePod: async (ref) => mustOrGone(await ask(socket, pathOf(ref), { method: "DELETE" })),
+  };
+}
+
+/** Longer than the longest drain that a pod may ask for. */
+const DRAIN_SLACK_MS = 15_000;
+
+function proxyControl(socket: string): ProxyControl {
+  const call = (ref: { namespace: string; name: string }, suffix = "", options: AdminRequest = {}) =>
+    ask(socket, `/proxies/${ref.namespace}/${ref.name}${suffix}`, options);
+  return {
+    put: async (request) => must(await call(request, "", { method: "PUT", body: request })),
+    async remove(ref, drainSeconds) {
+      mustOrGone(await call(ref, `?drain=${drainSeconds}`, { method: "DELETE", timeoutMs: drainSeconds * 1000 + DRAIN_SLACK_MS }));
+    },
+    async ready(ref) {
+      const { status, body } = await call(ref);
+      return status === 200 && (body as { readonly ready?: unknown }).ready === true;
+    },
+  };
+}
+
+function must(answer: AdminAnswer): void {
+  if (answer.status >= 300) throw new MeshError("protocol", messageOf(answer));
+}
+
+function mustOrGone(answer: AdminAnswer): void {
+  if (answer.status !== 404) must(answer);
+}

@@ -1,0 +1,29 @@
+import type { ObservedPod } from "../runtime/index.ts";
+
+/** The workloads as the machine last reported them. */
+export class PodTable {
+  #pods: readonly ObservedPod[] | undefined;
+  #wake: () => void = () => {};
+
+  get count(): number {
+    return this.#pods?.filter(({ ready }) => ready).length ?? 0;
+  }
+
+  set(pods: readonly ObservedPod[]): void {
+    this.#pods = pods;
+    this.#wake();
+  }
+
+  /** Resolves when all are ready, with those that are not when the time is up. */
+  async settled(timeoutMs: number, signal: AbortSignal): Promise<readonly ObservedPod[]> {
+    const end = AbortSignal.any([AbortSignal.timeout(timeoutMs), signal]);
+    for (;;) {
+      const waiting = this.#pods?.filter(({ ready }) => !ready);
+      if (waiting?.length === 0 || end.aborted) return waiting ?? [];
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        end.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+  }
+}

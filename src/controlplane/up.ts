@@ -1,0 +1,253 @@
+import { randomUUID } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { checkEnvoyVersion, type EnvoyBinary, findEnvoy } from "../agent/index.ts";
+import { MeshError } from "../model/error.ts";
+import {
+  checkSystem,
+  type Host,
+  type MachineEvent,
+  type ObservedPod,
+  RUNTIME_KINDS,
+  type RuntimeMode,
+  startHost,
+  type SystemCheck,
+} from "../runtime/index.ts";
+import type { Profile } from "../schema/mesh-config.ts";
+import { ask } from "./admin-client.ts";
+import type { Environment, Places } from "./config.ts";
+import { type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
+import { claimRun, makePrivateFolder, releaseRun, startTimeOf, writeAtomically } from "./lifecycle.ts";
+import { meshSettled } from "./mesh-settled.ts";
+import { PodTable } from "./pod-table.ts";
+import { prepare } from "./prepare.ts";
+import { followFeed } from "./resource-feed.ts";
+import { sampleFolder, selfCommand } from "./self.ts";
+import { type Supervised, supervise } from "./supervise.ts";
+
+export interface UpOptions {
+  readonly places: Places;
+  readonly environment: Environment;
+  readonly profile?: Profile;
+  readonly envoy?: string;
+  /** Forces a way of running workloads; by default the best that the system allows. */
+  readonly mode?: RuntimeMode;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** How a person follows the start. */
+export interface Progress {
+  /** Runs one step and says how it went and how long it took; `describe` tells what came of it. */
+  step<T>(name: string, work: () => Promise<T>, describe?: (result: T) => string): Promise<T>;
+  say(line: string): void;
+  warn(line: string): void;
+}
+
+export interface RunningMesh {
+  readonly settings: LaunchSettings;
+  readonly system: SystemCheck;
+  /** Workloads that were not ready in time. */
+  readonly notReady: readonly ObservedPod[];
+  stop(): Promise<void>;
+}
+
+const CONTROL_PLANE_START_MS = 30_000;
+const WORKLOADS_START_MS = 90_000;
+const SETTLE_MS = 10_000;
+const DRAIN_SECONDS = 2;
+const STOP_GRACE_MS = 15_000;
+
+/** Starts everything on this machine, step by step. What was started is stopped again where a step fails. */
+export async function startUp(options: UpOptions): Promise<RunningMesh> {
+  const { places, progress } = options;
+  copySampleIfEmpty(places, progress);
+  const { pid } = process;
+  claimRun(places.runFile, {
+    pid,
+    startTime: startTimeOf(pid),
+    root: places.root,
+    adminSocket: places.adminSocket,
+    agentSocket: places.agentSocket,
+    command: "up",
+  });
+  const closers: (() => Promise<unknown> | unknown)[] = [() => releaseRun(places.runFile)];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return { ...(await start(options, closers)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function copySampleIfEmpty({ root }: Places, { say }: Progress): void {
+  const entries = existsSync(root) ? readdirSync(root).filter((name) => !name.startsWith(".")) : [];
+  if (entries.length > 0) return;
+  mkdirSync(root, { recursive: true });
+  cpSync(sampleFolder(), root, { recursive: true });
+  say(`${root} is empty: a sample of two services was copied into it`);
+}
+
+async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Omit<RunningMesh, "stop">> {
+  const { places, environment, progress } = options;
+  for (const folder of [places.state, join(places.state, "logs"), places.run]) makePrivateFolder(folder);
+  const settings = readLaunchSettings(places, environment);
+  for (const { message, position } of settings.diagnostics)
+    progress.warn(`${position === undefined ? "" : `${position.file}:${position.line}: `}${message}`);
+  const system = await progress.step("system", async () => checkPrograms(checkSystem(undefined, options.mode)), describeSystem);
+  for (const line of system.weaker) progress.warn(line);
+  const envoy = await progress.step(
+    "envoy",
+    () => findProxy(options),
+    ({ version, path }) => `${version}, ${path}`,
+  );
+  for (const { message } of checkEnvoyVersion(envoy.version, envoy.path)) progress.warn(message);
+  if (settings.prepare.length > 0)
+    await progress.step(
+      "prepare",
+      () => prepare(settings, places, environment),
+      () => settings.prepare.join(" "),
+    );
+
+  const trustDomain = await progress.step(
+    "control plane",
+    () => startControlPlaneProcess(options, settings, closers),
+    (domain) => `trust domain ${domain}`,
+  );
+  await removeOldPods(places);
+  const pods = new PodTable();
+  const host = await progress.step(
+    "machine",
+    () => startMachineProcess({ options, settings, system, envoy, trustDomain, pods }),
+    () => Object.keys(settings.outside).join(", "),
+  );
+  closers.push(() => host.stop({ drainSeconds: DRAIN_SECONDS, graceMs: STOP_GRACE_MS }));
+  const notReady = await progress.step(
+    "workloads",
+    () => workloadsReady(options, pods),
+    () => `${pods.count} ready`,
+  );
+  return { settings, system, notReady };
+}
+
+/** Ready is a workload that others reach: its Pod is ready, and every proxy has acknowledged a configuration that knows it. */
+async function workloadsReady({ places, signal }: UpOptions, pods: PodTable): Promise<readonly ObservedPod[]> {
+  const notReady = await pods.settled(WORKLOADS_START_MS, signal);
+  await meshSettled(places.adminSocket, { pods: pods.count, timeoutMs: SETTLE_MS, signal });
+  return notReady;
+}
+
+function checkPrograms(system: SystemCheck): SystemCheck {
+  if (system.missing.length === 0) return system;
+  const names = system.missing.map(({ program }) => program).join(", ");
+  throw new MeshError("missing-program", `missing on this system: ${names}`, {
+    help: [...new Set(system.missing.map(({ command }) => command))].join("; "),
+  });
+}
+
+function describeSystem({ mode, reason }: SystemCheck): string {
+  return mode === "namespaces" ? "a network namespace for each workload" : `explicit local ports (${reason ?? "no namespaces"})`;
+}
+
+function findProxy({ envoy, environment }: UpOptions): Promise<EnvoyBinary> {
+  const explicit = envoy ?? environment.envoy;
+  return findEnvoy({ ...(explicit !== undefined && { explicit }), cacheDir: environment.cacheDir });
+}
+
+async function startControlPlaneProcess(
+  { places, profile, environment, progress }: UpOptions,
+  settings: LaunchSettings,
+  closers: (() => unknown)[],
+): Promise<string> {
+  const configFile = join(places.run, "serve.json");
+  const hosts = settings.hosts;
+  writeAtomically(configFile, JSON.stringify({ paths: settings.resources, hosts, authorities: settings.authorities, profile }));
+  const child: Supervised = supervise({
+    name: "control plane",
+    command: [...selfCommand(), "serve", "--dev", "--of-up", configFile, "--dir", places.root],
+    env: { ...environment.variables },
+    cwd: places.root,
+    logFile: join(places.state, "logs", "control-plane.log"),
+    onEnd: (how, againInMs) =>
+      progress.warn(`the control plane ended (${how}) and starts again in ${againInMs} ms; kumiko logs control-plane`),
+  });
+  closers.push(() => child.stop(STOP_GRACE_MS));
+  const deadline = performance.now() + CONTROL_PLANE_START_MS;
+  for (;;) {
+    try {
+      const { body } = await ask(places.adminSocket, "/kumiko/v1/status");
+      const { trustDomain } = body as { readonly trustDomain?: unknown };
+      if (typeof trustDomain === "string") return trustDomain;
+    } catch (error) {
+      if (performance.now() > deadline)
+        throw new MeshError("timeout", "the control plane does not answer", {
+          help: `cat ${join(places.state, "logs", "control-plane.log")}`,
+          cause: error,
+        });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+/** Pods that an earlier run reported and could not take back. */
+async function removeOldPods({ adminSocket }: Places): Promise<void> {
+  const { body } = await ask(adminSocket, "/api/v1/pods");
+  const { items = [] } = (body ?? {}) as {
+    readonly items?: readonly { readonly metadata: { readonly namespace: string; readonly name: string } }[];
+  };
+  for (const { metadata } of items)
+    await ask(adminSocket, `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`, { method: "DELETE" });
+}
+
+interface MachineParts {
+  readonly options: UpOptions;
+  readonly settings: LaunchSettings;
+  readonly system: SystemCheck;
+  readonly envoy: EnvoyBinary;
+  readonly trustDomain: string;
+  readonly pods: PodTable;
+}
+
+async function startMachineProcess({ options, settings, system, envoy, trustDomain, pods }: MachineParts): Promise<Host> {
+  const { places, progress } = options;
+  const common = { runDir: places.run, stateDir: places.state };
+  const agentFile = join(places.run, "agent.json");
+  const machineFile = join(places.run, "machine.json");
+  const controlPlane = { socket: places.controlPlaneSocket };
+  writeAtomically(agentFile, JSON.stringify({ ...common, controlPlane, trustDomain, envoyPath: envoy.path, generation: randomUUID() }));
+  const machine = { ...common, mode: system.mode, folder: places.root, visible: [], images: settings.images, drainSeconds: DRAIN_SECONDS };
+  const sockets = { adminSocket: places.adminSocket, agentSocket: places.agentSocket, feedSocket: places.feedSocket };
+  writeAtomically(machineFile, JSON.stringify({ ...machine, ...sockets, agentCommand: [...selfCommand(), "agent", "--of-up", agentFile] }));
+  const host = await startHost({
+    ...common,
+    mode: system.mode,
+    folder: places.root,
+    settings,
+    machineCommand: [...selfCommand(), "machine", machineFile],
+    subscribe: (listener) => followFeed(places.feedSocket, RUNTIME_KINDS, (resources) => listener(resources)),
+    onEvent: (event) => follow(event, pods, progress),
+    onEnd: (how) => progress.warn(`the machine ended: ${how}`),
+  });
+  await host.started;
+  return host;
+}
+
+function follow(event: MachineEvent, pods: PodTable, progress: Progress): void {
+  switch (event.kind) {
+    case "pods":
+      return pods.set(event.pods);
+    case "diagnostics":
+      for (const { message, position, help } of event.diagnostics) {
+        progress.warn(
+          `${position === undefined ? "" : `${position.file}:${position.line}: `}${message}${help === undefined ? "" : ` (${help})`}`,
+        );
+      }
+      return;
+    case "error":
+      return progress.warn(`${event.message}${event.help === undefined ? "" : ` (${event.help})`}`);
+    default:
+  }
+}
