@@ -1,0 +1,29 @@
+// Prints an access token of a demo user: `node scripts/token.ts alice`.
+// The token comes from the identity provider, by its real flow. With --ttl, --audience or --issuer it is signed here with the provider's
+// key instead, to get one that must be refused.
+import { parseArgs } from "node:util";
+import { mintToken, signIn } from "../src/identity-provider/src/index.ts";
+import { main, port, readConfig } from "../src/service-kit/src/index.ts";
+import { placesOf, readCredential, readSigningKeys } from "../src/setup/src/index.ts";
+
+await main(async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { ttl: { type: "string" }, audience: { type: "string" }, issuer: { type: "string" } },
+  });
+  const [user, ...rest] = positionals;
+  if (user === undefined || rest.length > 0)
+    throw new Error("usage: node scripts/token.ts USER [--ttl=SECONDS] [--audience=NAME] [--issuer=URL]");
+  const places = placesOf(process.env);
+  const { ttl, audience, issuer } = values;
+  if (ttl !== undefined || audience !== undefined || issuer !== undefined) {
+    const ttlSeconds = Number(ttl ?? 3_600);
+    if (!Number.isInteger(ttlSeconds)) throw new Error("--ttl is a whole number of seconds");
+    const wish = { ...(audience !== undefined && { audience }), ...(issuer !== undefined && { issuer }) };
+    process.stdout.write(`${await mintToken({ user, signingKeys: readSigningKeys(places), ttlSeconds, ...wish })}\n`);
+    return;
+  }
+  const config = readConfig({ PLATFORM_IDENTITY_PORT: port.default(19_443) }, process.env);
+  const { authority } = readCredential(places, "identity-provider");
+  process.stdout.write(`${await signIn({ user, port: config.PLATFORM_IDENTITY_PORT, ca: authority })}\n`);
+});

@@ -1,0 +1,11 @@
+export { callService, type ServiceCall } from "./call-service.ts";
+export { type Caller, readCaller } from "./caller.ts";
+export { ConfigError, databaseShape, origin, port, readConfig, serviceShape } from "./config.ts";
+export { forwardedHeaders, traceIdOf } from "./forwarded-headers.ts";
+export { addHealth, type Check } from "./health.ts";
+export { newestMigration } from "./newest-migration.ts";
+export { type ApiDocument, type Operation, readApiDocument } from "./openapi.ts";
+export { connectionOf, inTransaction, openPool, type Pool, type PoolClient, type PostgresOptions, schemaCheck } from "./postgres.ts";
+export { Problem } from "./problem.ts";
+export { main, type RunOptions, runService } from "./run-service.ts";
+export { createServer, type ServerOptions } from "./server.ts";

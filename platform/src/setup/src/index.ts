@@ -1,0 +1,5 @@
+export { type Authority, type CertificateRequest, type Credential, openAuthority, readCredential } from "./certificates.ts";
+export { databases, openPasswords, ownerOf, type Passwords, readPasswords, roleOf } from "./passwords.ts";
+export { type Places, placesOf } from "./places.ts";
+export { openSigningKeys, readSigningKeys, type SigningKeys } from "./signing-keys.ts";
+export { DATABASE_HOST, setUp } from "./set-up.ts";
