@@ -1,0 +1,72 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+export interface HttpCall {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Where to connect, whatever the URL's host says. */
+  readonly port: number;
+  /** PEM of the authority that must have signed what an https server shows. */
+  readonly ca?: string;
+}
+
+/** One request on a connection of its own to 127.0.0.1; the URL gives host, SNI and path. */
+export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
+  const { hostname, host, pathname, search, protocol } = new URL(url);
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+  const secure = protocol === "https:";
+  const options = {
+    host: "127.0.0.1",
+    port: call.port,
+    path: pathname + search,
+    method: call.method ?? "GET",
+    headers: { host, ...call.headers },
+    agent: false,
+    timeout: 15_000,
+    ...(secure && { servername: hostname, ...(call.ca !== undefined && { ca: call.ca }) }),
+  };
+  const sent = (secure ? httpsRequest : httpRequest)(options, (response) => {
+    const parts: Buffer[] = [];
+    response.on("data", (part: Buffer) => parts.push(part));
+    response.on("end", () =>
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts).toString("utf8") }),
+    );
+    response.on("error", reject);
+  });
+  sent.on("timeout", () => sent.destroy(new Error("no answer within 15 s")));
+  sent.on("error", reject);
+  sent.end(call.body);
+  return promise;
+}
+
+/** Sends requests one after another on several connections until told to stop; counts answers by status. */
+export function keepRequesting(
+  send: () => Promise<HttpAnswer>,
+  concurrency = 4,
+): { stop(): Promise<{ readonly byStatus: Readonly<Record<string, number>>; readonly total: number }> } {
+  const byStatus: Record<string, number> = {};
+  let stopped = false;
+  const loops = Array.from({ length: concurrency }, async () => {
+    while (!stopped) {
+      const key = await send().then(
+        ({ status }) => String(status),
+        (error: NodeJS.ErrnoException) => error.code ?? error.message,
+      );
+      byStatus[key] = (byStatus[key] ?? 0) + 1;
+    }
+  });
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(loops);
+      return { byStatus, total: Object.values(byStatus).reduce((sum, count) => sum + count, 0) };
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { waitFor } from "./wait.ts";
+
+const repository = fileURLToPath(new URL("../../..", import.meta.url));
+const KUMIKO = join(repository, "kumiko");
+const run = promisify(execFile);
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one `kumiko` command to its end; a failure is a result, not an exception. */
+export async function kumiko(args: readonly string[], cwd: string): Promise<CommandResult> {
+  try {
+    const { stdout, stderr } = await run(KUMIKO, [...args], { cwd, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 });
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string };
+    return { code: typeof code === "number" ? code : -1, stdout: stdout ?? "", stderr: stderr ?? String(error) };
+  }
+}
+
+export interface RunningMesh {
+  /** The folder that `kumiko up` was given. */
+  readonly dir: string;
+  readonly pid: number;
+  /** All that `kumiko up` has printed so far. */
+  readonly output: () => string;
+  /** Port on 127.0.0.1 for each published port, in the order of kumiko.yaml. */
+  readonly ports: readonly number[];
+  edit(file: string, change: (text: string) => string): void;
+  /** All text of the logs. */
+  logs(): string;
+  stop(): Promise<void>;
+  /** Ends without a chance to clean up. */
+  kill(): Promise<void>;
+  remove(): void;
+}
+
+/**
+ * Copies a folder of manifests to a temporary place, with free ports for what it publishes, and starts `kumiko up` there. Resolves when all
+ * of it is ready.
+ */
+export async function startMesh(
+  fixture: string,
+  options: { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<RunningMesh> {
+  const base = mkdtempSync(join(tmpdir(), "kumiko-e2e-"));
+  const dir = join(base, "mesh");
+  cpSync(fixture, dir, { recursive: true });
+  cpSync(join(repository, "test/e2e/workloads"), join(dir, "workloads"), { recursive: true });
+  const ports = await freePublishedPorts(join(dir, "kumiko.yaml"));
+  return startIn(dir, { ...options, ports, remove: () => rmSync(base, { recursive: true, force: true }) });
+}
+
+interface StartOptions {
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly ports: readonly number[];
+  readonly remove: () => void;
+}
+
+/** Starts `kumiko up` on a folder as it is. */
+export async function startIn(dir: string, { args = [], env = {}, ports, remove }: StartOptions): Promise<RunningMesh> {
+  const child = spawn(KUMIKO, ["up", dir, ...args], { cwd: dir, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  let printed = "";
+  child.stdout.on("data", (data: Buffer) => (printed += data.toString()));
+  child.stderr.on("data", (data: Buffer) => (printed += data.toString()));
+  try {
+    await waitFor("kumiko up is ready", () => printed.includes("Ctrl-C stops"), {
+      timeoutMs: 120_000,
+      failed: () => (child.exitCode === null ? undefined : `it ended with code ${child.exitCode}`),
+      explain: () => `${printed}\n${tail(readTree(join(dir, ".kumiko/logs")))}`,
+    });
+  } catch (error) {
+    await ended(child, "SIGTERM");
+    throw error;
+  }
+  return {
+    dir,
+    pid: child.pid ?? -1,
+    output: () => printed,
+    ports,
+    edit: (file, change) => writeFileSync(join(dir, file), change(readFileSync(join(dir, file), "utf8"))),
+    logs: () => readTree(join(dir, ".kumiko/logs")),
+    stop: () => ended(child, "SIGTERM"),
+    kill: () => ended(child, "SIGKILL"),
+    remove,
+  };
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await gone;
+}
+
+async function freePublishedPorts(file: string): Promise<readonly number[]> {
+  const ports: number[] = [];
+  let text = readFileSync(file, "utf8");
+  for (const [published] of text.matchAll(/127\.0\.0\.1:\d+(?= *\})/g)) {
+    const port = await freePort();
+    ports.push(port);
+    text = text.replace(published, `127.0.0.1:${port}`);
+  }
+  writeFileSync(file, text);
+  return ports;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** The text of every regular file under a folder, each with its name. */
+export function readTree(folder: string): string {
+  const parts: string[] = [];
+  const visit = (path: string) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) for (const entry of readdirSync(path)) visit(join(path, entry));
+    else if (stat?.isFile()) parts.push(`== ${path}\n${readFileSync(path, "latin1")}`);
+  };
+  visit(folder);
+  return parts.join("\n");
+}
+
+function tail(text: string): string {
+  return text.slice(-8000);
+}

@@ -1,0 +1,67 @@
+/** A machine without control plane and agent: resources come from a file, reports go to files; a script stands in for Envoy, ready at once. */
+import { spawn } from "node:child_process";
+import { appendFileSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type DeclaredResource, type KumikoSettings, type RuntimeMode, startMachine, type Subscribe } from "../../../src/runtime/index.ts";
+
+export interface FixtureOptions {
+  readonly mode: RuntimeMode;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly folder: string;
+  readonly resourcesFile: string;
+  readonly settings: KumikoSettings;
+  readonly drainSeconds: number;
+}
+
+/** Calls back with the resources in a JSON file, and again when it changed. */
+export function subscribeToFile(file: string): Subscribe {
+  return (listener) => {
+    let seen = 0;
+    const read = () => {
+      const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      if (changed === seen) return;
+      seen = changed;
+      listener(JSON.parse(readFileSync(file, "utf8")) as readonly DeclaredResource[]);
+    };
+    read();
+    const timer = setInterval(read, 50);
+    return () => clearInterval(timer);
+  };
+}
+
+if (import.meta.main) {
+  const options = JSON.parse(process.argv[2] ?? "{}") as FixtureOptions;
+  const note = (what: string, value: unknown) => appendFileSync(join(options.stateDir, `${what}.jsonl`), `${JSON.stringify(value)}\n`);
+  const startProxy = ([program = "", ...prefix]: readonly string[], type: string) => {
+    const script = fileURLToPath(new URL("proxy.py", import.meta.url));
+    const proxy = spawn(program, [...prefix, "python3", script, type], { stdio: ["ignore", "pipe", "inherit"] });
+    proxy.stdout.on("data", (chunk: Buffer) => note("said", { said: chunk.toString().trim() }));
+  };
+  await startMachine({
+    mode: options.mode,
+    runDir: options.runDir,
+    stateDir: options.stateDir,
+    folder: options.folder,
+    visible: [],
+    images: options.settings.images,
+    drainSeconds: options.drainSeconds,
+    subscribe: subscribeToFile(options.resourcesFile),
+    reports: {
+      reportPod: async (pod) => {
+        note("pods", pod);
+        note("order", { report: pod.metadata.name, ready: JSON.stringify(pod.status["conditions"]).includes("True") });
+      },
+      removePod: async ({ name }) => note("order", { removed: name }),
+    },
+    agent: {
+      put: async (request) => {
+        note("proxies", request);
+        if (options.mode === "namespaces") startProxy(request.launch, request.type);
+      },
+      remove: async ({ name }) => note("order", { drained: name }),
+      ready: async () => true,
+    },
+  });
+}
