@@ -17,6 +17,7 @@ interface Check {
 const CHECKS: readonly Check[] = [
   { name: "types", program: "tsc", args: ["-p", "tsconfig.json"] },
   { name: "types of the core", program: "tsc", args: ["-p", "tsconfig.core.json"] },
+  { name: "types of the platform", program: "tsc", args: ["-p", "platform/tsconfig.json"] },
   {
     name: "import rules",
     program: "depcruise",

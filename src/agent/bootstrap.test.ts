@@ -38,6 +38,7 @@ const inputs = (spec: ProxySpec) => ({ spec, xdsSocket: join(dir, "x.sock"), adm
 test.each([
   { title: "a captured sidecar", spec: sidecar },
   { title: "a sidecar without capture", spec: { ...sidecar, capture: "none" as const } },
+  { title: "a sidecar with a resolver of its own", spec: { ...sidecar, capture: "none" as const, resolver: "127.0.0.1:5353" } },
   { title: "a gateway", spec: { ...sidecar, type: "router" as const } },
 ])("Envoy accepts the bootstrap of $title without a warning", ({ spec }) => {
   const file = join(dir, "bootstrap.json");

@@ -45,8 +45,21 @@ export function makeBootstrap(inputs: BootstrapInputs): object {
         },
       },
     }),
+    ...(inputs.spec.resolver !== undefined && { typed_dns_resolver_config: makeResolver(inputs.spec.resolver) }),
     overload_manager: makeOverloadLimits(inputs),
     stats_config: { use_all_default_tags: false, stats_matcher: { inclusion_list: { patterns: STATS } } },
+  };
+}
+
+function makeResolver(resolver: string): object {
+  const [address, port] = resolver.split(":");
+  return {
+    name: "envoy.network.dns_resolver.cares",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+      resolvers: [{ socket_address: { address, port_value: Number(port) } }],
+      dns_resolver_options: { no_default_search_domain: true },
+    },
   };
 }
 

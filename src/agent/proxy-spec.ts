@@ -6,6 +6,8 @@ import type { Proxy } from "../model/proxy.ts";
 export interface ProxySpec extends Omit<Proxy, "id" | "version"> {
   /** Put before Envoy's command line, so that it runs in the workload's network namespace: `nsenter --net=/proc/7/ns/net --`. */
   readonly launch: readonly string[];
+  /** `IP:PORT` of Envoy's resolver, where it isn't the one of its /etc/resolv.conf. */
+  readonly resolver?: string;
 }
 
 /** What was wrong with the body of a request: a sentence for its sender. */
@@ -42,11 +44,19 @@ export function readProxySpec(namespace: string, name: string, body: unknown): P
     localPorts: readMap(fields, "localPorts", isPort, MAX_LOCAL_PORTS),
     dnsCapture: fields["dnsCapture"] === true,
     launch: readTexts(fields, "launch"),
+    ...readResolver(fields["resolver"]),
   };
 }
 
 export function identityOfProxy(spec: Pick<ProxySpec, "namespace" | "serviceAccount">, trustDomain: TrustDomain): Identity {
   return { trustDomain, namespace: spec.namespace, serviceAccount: spec.serviceAccount };
+}
+
+function readResolver(value: unknown): Pick<ProxySpec, "resolver"> {
+  if (value === undefined) return {};
+  const [, host = "", port] = (typeof value === "string" && /^([0-9.]+):(\d{1,5})$/.exec(value)) || [];
+  if (!isIp(host) || !isPort(Number(port))) throw new SpecError("resolver must be IP:PORT");
+  return { resolver: `${host}:${port}` };
 }
 
 function readText(fields: Record<string, unknown>, name: string, fallback: string): string {

@@ -71,14 +71,16 @@ function toMeshStatus({ live, authority, about }: BackendParts): MeshStatus {
   };
 }
 
-async function putDocument(
-  { live, applied }: BackendParts,
-  document: Readonly<Record<string, unknown>>,
-  conditions: WriteConditions,
-): Promise<WriteResult> {
-  const { ref, resource, diagnostics } = checkDocument({ value: document, locate: () => ({ file: "request", line: 1, column: 1 }) });
+type Document = Readonly<Record<string, unknown>>;
+
+const check = (value: Document) => checkDocument({ value, locate: () => ({ file: "request", line: 1, column: 1 }) });
+
+async function putDocument({ live, applied }: BackendParts, sent: Document, conditions: WriteConditions): Promise<WriteResult> {
+  const { ref } = check(sent);
+  const before = ref === undefined ? undefined : findHeld(live.world, ref);
+  const document = withCreationTime(sent, before);
+  const { resource, diagnostics } = check(document);
   if (ref === undefined || resource === undefined) return { kind: "invalid", diagnostics };
-  const before = findHeld(live.world, ref);
   if (before?.holder === "folder") return { kind: "declared", position: before.resource.locate([]) };
   const refusal = checkConditions(before, conditions);
   if (refusal !== undefined) return refusal;
@@ -87,6 +89,12 @@ async function putDocument(
   const held = findHeld(live.world, ref);
   if (!isWritten || held === undefined) return { kind: "conflict", revision: held?.revision ?? "", exists: held !== undefined };
   return { kind: before === undefined ? "created" : "updated", held };
+}
+
+/** The time of the first write stays, whatever a later one says; it is what AGE is counted from. */
+function withCreationTime(document: Document, before: HeldResource | undefined): Document {
+  const creationTimestamp = before?.resource.metadata.creationTimestamp ?? new Date().toISOString();
+  return { ...document, metadata: { ...(document["metadata"] as Document | undefined), creationTimestamp } };
 }
 
 function checkConditions(before: HeldResource | undefined, { mode, revision }: WriteConditions): WriteResult | undefined {

@@ -56,6 +56,9 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
+/** Under the 1 h that a certificate lives: a connection never outlives the identity that it was opened with. */
+const CONNECTION_AGE_MS = 30 * 60_000;
+
 /** What has been opened so far, closed in the opposite order. */
 type Closers = (() => unknown)[];
 
@@ -172,7 +175,7 @@ async function listen(options: ControlPlaneOptions, { xds, authority, joinTokens
     closers.push(() => insecure.forceShutdown());
   }
   if (options.listen === undefined) return undefined;
-  const remote = createGrpcServer();
+  const remote = createGrpcServer({ maxConnectionAgeMs: CONNECTION_AGE_MS });
   xds.register(remote, "mtls");
   registerCa(remote, { authority, authenticate: authenticateRemoteAgent(trustDomain, joinTokens) });
   const port = await listenTls(remote, options.listen, authority);

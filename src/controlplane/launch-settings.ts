@@ -21,45 +21,18 @@ export function readLaunchSettings(places: Places, environment: Environment): La
   const file = join(places.root, LAUNCH_FILE);
   const isDeclared = existsSync(file) && statSync(file).isFile();
   const { settings, diagnostics } = isDeclared
-    ? readKumikoYaml(readFileSync(file, "utf8"), file)
+    ? readKumikoYaml(readFileSync(file, "utf8"), file, { ...environment.variables, STATE: places.state })
     : { settings: NO_SETTINGS, diagnostics: [] };
-  const outer = { ...environment.variables, STATE: places.state };
-  const declared = Object.fromEntries(
-    Object.entries(settings.env).map(([name, text]) => [name, environment.variables[name] ?? expand(text, outer)]),
-  );
-  const variables = { ...declared, ...outer };
-  const words = (list: readonly string[]) => list.map((word) => expand(word, variables));
-  const paths = (list: readonly string[]) => words(list).map((path) => resolve(places.root, path));
+  const programEnv = { ...settings.env, STATE: places.state };
+  const paths = (list: readonly string[]) => list.map((path) => resolve(places.root, path));
+  const outside = Object.entries(settings.outside);
   return {
     ...settings,
     isDeclared,
     diagnostics,
-    programEnv: { ...declared, STATE: places.state },
+    programEnv,
     resources: settings.resources.length === 0 ? [places.root] : paths(settings.resources),
-    prepare: words(settings.prepare),
     authorities: paths(settings.authorities),
-    token: words(settings.token),
-    try: words(settings.try),
-    hosts: Object.fromEntries(Object.entries(settings.hosts).map(([host, address]) => [host, expand(address, variables)])),
-    outside: Object.fromEntries(
-      Object.entries(settings.outside).map(([name, program]) => [
-        name,
-        { ...program, env: { ...declared, STATE: places.state, ...expandAll(program.env, variables) } },
-      ]),
-    ),
+    outside: Object.fromEntries(outside.map(([name, program]) => [name, { ...program, env: { ...programEnv, ...program.env } }])),
   };
-}
-
-type Variables = Readonly<Record<string, string | undefined>>;
-
-function expandAll(values: Readonly<Record<string, string>>, variables: Variables): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(values).map(([key, text]) => [key, expand(text, variables)]));
-}
-
-/** `${NAME}` and `${NAME:-otherwise}`, as shells have them; a name without a value is empty. `$(...)` is left for the shell that runs it. */
-export function expand(text: string, variables: Variables): string {
-  return text.replaceAll(
-    /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
-    (_, name: string, otherwise: string | undefined) => variables[name] || (otherwise ?? ""),
-  );
 }

@@ -8,6 +8,7 @@ import {
 } from "../runtime/index.ts";
 import { MeshError } from "../model/error.ts";
 import { type AdminAnswer, type AdminRequest, ask, messageOf } from "./admin-client.ts";
+import { meshSettled } from "./mesh-settled.ts";
 import { followFeed } from "./resource-feed.ts";
 
 export interface MachineProcessOptions
@@ -38,8 +39,12 @@ function podReports(socket: string): PodReports {
       must(await ask(socket, `/api/v1/namespaces/${pod.metadata.namespace}/pods`, { method: "POST", body: pod }));
     },
     removePod: async (ref) => mustOrGone(await ask(socket, pathOf(ref), { method: "DELETE" })),
+    // The report that the Pod is going was acknowledged before; what is left is that the proxies say so, too.
+    endpointGone: () => meshSettled(socket, { pods: 0, timeoutMs: ENDPOINT_GONE_MS, signal: AbortSignal.timeout(ENDPOINT_GONE_MS) }),
   };
 }
+
+const ENDPOINT_GONE_MS = 2000;
 
 /** Longer than the longest drain that a pod may ask for. */
 const DRAIN_SLACK_MS = 15_000;

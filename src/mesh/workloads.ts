@@ -8,6 +8,8 @@ const SIDECAR_STATUS = "sidecar.istio.io/status";
 const TLS_MODE = "security.istio.io/tlsMode";
 /** JSON: the Pod's port to the loopback port on which its sidecar takes that port's traffic. */
 const SIDECAR_PORTS = "kumiko.dev/sidecar-ports";
+/** JSON: the Pod's port to the one on which its application was told to listen. */
+const APP_PORTS = "kumiko.dev/app-ports";
 
 /** Pods and WorkloadEntries, by name, namespace and address. */
 export class WorkloadIndex {
@@ -87,18 +89,22 @@ function readPod(resource: Resource<PodBody>): IndexedWorkload | undefined {
 }
 
 function readPodPorts(resource: Resource<PodBody>): readonly WorkloadPort[] {
-  const sidecarPorts = readSidecarPorts(resource.metadata.annotations[SIDECAR_PORTS]);
+  const sidecarPorts = readPortMap(resource.metadata.annotations[SIDECAR_PORTS]);
+  const appPorts = readPortMap(resource.metadata.annotations[APP_PORTS]);
+  const moved = (port: number) => ({
+    ...(sidecarPorts.has(port) && { sidecarPort: sidecarPorts.get(port) as number }),
+    ...(appPorts.has(port) && { appPort: appPorts.get(port) as number }),
+  });
   const ports = (resource.body.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
   const declared = ports.map(({ name = "", containerPort, protocol }): WorkloadPort => {
-    const sidecarPort = sidecarPorts.get(containerPort);
-    return { name, port: containerPort, protocol: protocol === "UDP" ? "UDP" : "TCP", ...(sidecarPort !== undefined && { sidecarPort }) };
+    return { name, port: containerPort, protocol: protocol === "UDP" ? "UDP" : "TCP", ...moved(containerPort) };
   });
-  const rest = [...sidecarPorts].filter(([port]) => !declared.some((known) => known.port === port));
-  return [...declared, ...rest.map(([port, sidecarPort]): WorkloadPort => ({ name: "", port, protocol: "TCP", sidecarPort }))];
+  const rest = [...sidecarPorts.keys()].filter((port) => !declared.some((known) => known.port === port));
+  return [...declared, ...rest.map((port): WorkloadPort => ({ name: "", port, protocol: "TCP", ...moved(port) }))];
 }
 
 /** The annotation is written by the runtime, but anyone may write a Pod: what isn't a map of ports counts as absent. */
-function readSidecarPorts(text: string | undefined): ReadonlyMap<number, number> {
+function readPortMap(text: string | undefined): ReadonlyMap<number, number> {
   if (text === undefined || text.length > 4096) return new Map();
   try {
     const value: unknown = JSON.parse(text);

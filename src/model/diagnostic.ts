@@ -1,10 +1,8 @@
 import type { SourcePosition } from "./position.ts";
 import type { ResourceRef } from "./resource.ts";
-import { catalogue, type DiagnosticCode } from "./catalogue.ts";
+import { catalogue, type DiagnosticCode, type Severity } from "./catalogue.ts";
 
-export type { DiagnosticCode } from "./catalogue.ts";
-
-export type Severity = "error" | "warning" | "info";
+export type { DiagnosticCode, Severity } from "./catalogue.ts";
 
 /** One thing we have to tell a person about their configuration. Data only: no text wrapping, no colour. */
 export interface Diagnostic {

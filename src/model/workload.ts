@@ -25,4 +25,6 @@ export interface WorkloadPort {
   readonly protocol: "TCP" | "UDP";
   /** Where workloads share one address (no network namespaces): the port on which the workload's sidecar takes this port's traffic. */
   readonly sidecarPort?: number;
+  /** There, too: the port on which this replica was told to listen instead of the declared one. */
+  readonly appPort?: number;
 }

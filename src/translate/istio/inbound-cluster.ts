@@ -14,7 +14,7 @@ export function toInboundCluster(port: InboundPort, { capture, settings }: Pick<
   if (capture === "redirect") {
     return { ...common, discovery: { kind: "original-destination" }, loadBalancing: { kind: "passthrough" }, bindAddress: OWN_SOURCE };
   }
-  const endpoint = { address: "127.0.0.1", port: port.port, weight: 1, health: "healthy", mutualTls: false } as const;
+  const endpoint = { address: "127.0.0.1", port: port.appPort ?? port.port, weight: 1, health: "healthy", mutualTls: false } as const;
   const endpoints = { cluster: name, localities: [{ locality: "", priority: 0, endpoints: [endpoint] }], origin: [port.origin] };
   return { ...common, discovery: { kind: "static", endpoints }, loadBalancing: { kind: "round-robin" } };
 }

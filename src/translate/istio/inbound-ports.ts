@@ -11,6 +11,8 @@ export interface InboundPort {
   readonly protocol: Protocol;
   /** Where workloads share one address: the loopback port that the sidecar binds in its place. */
   readonly sidecarPort?: number;
+  /** There, too: where the application of this replica listens. */
+  readonly appPort?: number;
   readonly origin: Origin;
 }
 
@@ -26,7 +28,11 @@ export function inboundPortsOf(mesh: Mesh, proxy: Proxy): readonly InboundPort[]
     const protocol = protocolOf({ number: port, name, transport, appProtocol: undefined });
     add({ port, protocol, ...(sidecarPort !== undefined && { sidecarPort }), origin: workload.origin });
   }
-  return [...ports.values()].filter(({ protocol }) => protocol !== "udp").sort((a, b) => a.port - b.port);
+  const appPorts = new Map(workload.ports.flatMap(({ port, appPort }) => (appPort === undefined ? [] : [[port, appPort] as const])));
+  return [...ports.values()]
+    .filter(({ protocol }) => protocol !== "udp")
+    .map((port) => ({ ...port, ...(appPorts.has(port.port) && { appPort: appPorts.get(port.port) as number }) }))
+    .sort((a, b) => a.port - b.port);
 }
 
 function portsOfService(mesh: Mesh, service: Service, workload: string): readonly InboundPort[] {

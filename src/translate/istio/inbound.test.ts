@@ -243,3 +243,21 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => probe.close(resolve));
   return port;
 }
+
+test("a replica that was told to listen elsewhere is reached there, on the port that its sidecar took for it", () => {
+  const mesh = meshOf(`
+apiVersion: v1
+kind: Pod
+metadata:
+  name: users-1
+  namespace: shop
+  annotations: { sidecar.istio.io/status: "{}", kumiko.dev/sidecar-ports: '{"8080": 31001}', kumiko.dev/app-ports: '{"8080": 31500}' }
+spec: { serviceAccountName: users, containers: [{ name: app, ports: [{ containerPort: 8080, name: http }] }] }
+status: { podIP: 127.0.0.1, conditions: [{ type: Ready, status: "True" }] }
+`);
+  const { clusters, listeners } = toInbound(inboundInputs(mesh, sidecar({ name: "users-1", addresses: ["127.0.0.1"], capture: "none" })));
+  expect(clusters.find(({ name }) => name === "inbound|8080||")?.discovery).toMatchObject({
+    endpoints: { localities: [{ endpoints: [{ address: "127.0.0.1", port: 31_500 }] }] },
+  });
+  expect(listeners.map(({ port }) => port)).toContain(31_001);
+});
