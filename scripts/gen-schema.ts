@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { readDeclaration } from "./gen-schema/declaration.ts";
 import { addFormats } from "./gen-schema/formats.ts";
 import { addLimits } from "./gen-schema/limits.ts";
-import { toBodyType, toCompactNodes, toJsonSchema } from "./gen-schema/output.ts";
+import { toBodyType, toCombinedSchema, toCompactNodes, toJsonSchema } from "./gen-schema/output.ts";
 import { KINDS, type SourceKind } from "./gen-schema/kinds.ts";
 import type { Shape } from "./gen-schema/shape.ts";
 
@@ -29,9 +29,14 @@ export async function generateSchemas(output: string): Promise<void> {
   }
   const types = [...shapes].map(([kind, shape]) => toBodyType(kind.kind, shape));
   writeFileSync(join(output, "bodies.d.ts"), types.join("\n"));
-  for (const [kind, shape] of shapes) {
-    writeFileSync(join(output, "editor", `${kind.kind.toLowerCase()}.json`), `${JSON.stringify(toJsonSchema(kind, shape), null, 1)}\n`);
-  }
+  writeEditorSchemas(join(output, "editor"), shapes);
+}
+
+function writeEditorSchemas(folder: string, shapes: ReadonlyMap<SourceKind, Shape>): void {
+  const write = (file: string, schema: unknown) => writeFileSync(join(folder, file), `${JSON.stringify(schema, null, 1)}\n`);
+  const files = new Map([...shapes.keys()].map(({ kind }) => [kind, `${kind.toLowerCase()}.json`]));
+  for (const [kind, shape] of shapes) write(files.get(kind.kind) ?? "", toJsonSchema(kind, shape));
+  write("all.json", toCombinedSchema(files));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

@@ -87,6 +87,21 @@ export function toJsonSchema(kind: SourceKind, shape: Shape): unknown {
   };
 }
 
+/** One schema for files of any kind, so that an editor needs one setting: what a document is checked against follows from its kind. */
+export function toCombinedSchema(files: ReadonlyMap<string, string>): unknown {
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "A resource that kumiko reads",
+    type: "object",
+    required: ["apiVersion", "kind"],
+    allOf: [...files].map(([kind, file]) => ({
+      if: { properties: { kind: { const: kind } }, required: ["kind"] },
+      // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+      then: { $ref: `./${file}` },
+    })),
+  };
+}
+
 function toSchema(shape: Shape, description: string): object {
   const described = description === "" ? {} : { description };
   switch (shape.is) {

@@ -1,8 +1,8 @@
 import { toDiagnostics } from "../mesh/index.ts";
-import type { Diagnostic } from "../model/diagnostic.ts";
+import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Proxy } from "../model/proxy.ts";
-import { formatPosition, type SourcePosition } from "../model/position.ts";
+import type { SourcePosition } from "../model/position.ts";
 import { formatRef } from "../model/resource.ts";
 import { createTranslator, type Snapshot } from "../translate/index.ts";
 import type { XdsEvent } from "../xds/index.ts";
@@ -100,9 +100,4 @@ export class LiveMesh {
     for (const line of lines) if (!this.#said.has(line)) this.#options.say(line);
     this.#said = lines;
   }
-}
-
-function formatDiagnostic({ severity, code, message, position, help }: Diagnostic): string {
-  const where = position === undefined ? "" : `${formatPosition(position)}: `;
-  return `${where}${severity} ${code}: ${message}${help === undefined ? "" : ` (${help})`}`;
 }

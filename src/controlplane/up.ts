@@ -16,6 +16,7 @@ import {
 import type { Profile } from "../schema/mesh-config.ts";
 import { ask } from "./admin-client.ts";
 import type { Environment, Places } from "./config.ts";
+import { followDiagnostics } from "./follow-diagnostics.ts";
 import { type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
 import { claimRun, makePrivateFolder, releaseRun, startTimeOf, writeAtomically } from "./lifecycle.ts";
 import { meshSettled } from "./mesh-settled.ts";
@@ -118,6 +119,7 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
     (domain) => `trust domain ${domain}`,
   );
   await removeOldPods(places);
+  closers.push(followDiagnostics(places.adminSocket, progress.warn));
   const pods = new PodTable();
   const host = await progress.step(
     "machine",

@@ -1,4 +1,4 @@
-import type { SourcePosition } from "./position.ts";
+import { formatPosition, type SourcePosition } from "./position.ts";
 import type { ResourceRef } from "./resource.ts";
 import { catalogue, type DiagnosticCode, type Severity } from "./catalogue.ts";
 
@@ -21,4 +21,10 @@ type Details = Omit<Diagnostic, "code" | "severity">;
 
 export function diagnostic(code: DiagnosticCode, details: Details): Diagnostic {
   return { code, severity: catalogue[code].severity, ...details };
+}
+
+/** One line for a log: `routes.yaml:12: error IST0101: ... (help)`. */
+export function formatDiagnostic({ severity, code, message, position, help }: Diagnostic): string {
+  const where = position === undefined ? "" : `${formatPosition(position)}: `;
+  return `${where}${severity} ${code}: ${message}${help === undefined ? "" : ` (${help})`}`;
 }
