@@ -1,3 +1,4 @@
+import type { AdminRequest } from "../controlplane/admin-client.ts";
 import { MeshError } from "../model/error.ts";
 import type { GlobalOptions } from "./command.ts";
 import { getMesh } from "./find-mesh.ts";
@@ -12,13 +13,11 @@ export interface Client {
 }
 
 const TIMEOUT_MS = 30_000;
-/** A dump of a very large proxy is some 100 MB; more is not an answer. */
-const ANSWER_LIMIT_BYTES = 512 * 1024 * 1024;
 
 /** The mesh named by `--socket` or KUMIKO_SOCKET, else the one that runs in or around `--dir` (the current folder). */
 export function connectClient(options: Pick<GlobalOptions, "socket" | "dir">, io: Io): Client {
   const socket = options.socket ?? io.environment.socket ?? getMesh(options, io).record.adminSocket;
-  const call = <Body>(method: string, path: string, body?: unknown) => send(socket, method, path, body) as Promise<Body>;
+  const call = <Body>(method: AdminRequest["method"], path: string, body?: unknown) => send(socket, method, path, body) as Promise<Body>;
   return {
     get: (path) => call("GET", path),
     put: (path, body) => call("PUT", path, body),
@@ -27,51 +26,26 @@ export function connectClient(options: Pick<GlobalOptions, "socket" | "dir">, io
   };
 }
 
-async function send(socketPath: string, method: string, path: string, body: unknown): Promise<unknown> {
+async function send(socket: string, method: AdminRequest["method"], path: string, body: unknown): Promise<unknown> {
   // Costs more to load than all the rest of a command: not before there is somebody to ask.
-  const { request } = await import("node:http");
-  return new Promise((resolve_, reject) => {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-    const outgoing = request({ socketPath, method, path, headers, agent: false, timeout: TIMEOUT_MS }, (response) => {
-      const parts: Buffer[] = [];
-      let bytes = 0;
-      response.on("data", (part: Buffer) => {
-        bytes += part.length;
-        if (bytes > ANSWER_LIMIT_BYTES) response.destroy(new MeshError("protocol", "the mesh's answer has no end"));
-        else parts.push(part);
-      });
-      response.on("error", (error) => reject(unreachable(socketPath, error)));
-      response.on("end", () => {
-        try {
-          resolve_(readAnswer(response.statusCode ?? 0, Buffer.concat(parts).toString("utf8")));
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    outgoing.on("timeout", () =>
-      outgoing.destroy(new MeshError("timeout", `the mesh did not answer within ${TIMEOUT_MS / 1000} s`, { help: "kumiko status" })),
-    );
-    outgoing.on("error", (error) => reject(unreachable(socketPath, error)));
-    outgoing.end(text);
-  });
+  const { ask } = await import("../controlplane/admin-client.ts");
+  try {
+    const { status, text } = await ask(socket, path, { method, body, timeoutMs: TIMEOUT_MS });
+    return readAnswer(status, text);
+  } catch (error) {
+    throw error instanceof MeshError && error.code === "network" ? explain(socket, error) : error;
+  }
 }
 
-function unreachable(socket: string, error: Error): MeshError {
-  if (error instanceof MeshError) return error;
-  const { code } = error as NodeJS.ErrnoException;
+function explain(socket: string, error: MeshError): MeshError {
+  const { code } = (error.cause ?? {}) as { readonly code?: unknown };
   if (code === "ENOENT" || code === "ECONNREFUSED") {
-    return new MeshError("network", `the mesh of ${socket} is not running`, {
-      help: "kumiko up   (kumiko down first, where it was killed)",
-      cause: error,
-    });
+    const help = "kumiko up   (kumiko down first, where it was killed)";
+    return new MeshError("network", `the mesh of ${socket} is not running`, { help, cause: error });
   }
   if (code === "EACCES" || code === "EPERM") {
-    return new MeshError("network", `${socket} belongs to another user`, {
-      help: "run the command as the user who started the mesh",
-      cause: error,
-    });
+    const help = "run the command as the user who started the mesh";
+    return new MeshError("network", `${socket} belongs to another user`, { help, cause: error });
   }
   return new MeshError("network", "the connection to the mesh broke", { help: "kumiko status", cause: error });
 }

@@ -10,7 +10,7 @@ export interface AdminAnswer {
 }
 
 export interface AdminRequest {
-  readonly method?: "GET" | "PUT" | "POST" | "DELETE";
+  readonly method?: "GET" | "PUT" | "POST" | "DELETE" | undefined;
   readonly body?: unknown;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -21,15 +21,21 @@ const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 /**
  * Asks an HTTP API on a Unix socket.
  *
- * @throws MeshError `network` where nobody listens or the answer does not come in time.
+ * @throws MeshError `network` where nobody listens, `timeout` where the answer does not come in time.
  */
 export function ask(socketPath: string, path: string, options: AdminRequest = {}): Promise<AdminAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<AdminAnswer>();
-  const timeout = AbortSignal.timeout(options.timeoutMs ?? 10_000);
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const timeout = AbortSignal.timeout(timeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   const text = options.body === undefined ? undefined : JSON.stringify(options.body);
   const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-  const fail = (error: unknown) => reject(new MeshError("network", `${socketPath}: ${MeshError.from(error).message}`, { cause: error }));
+  const fail = (error: unknown) =>
+    reject(
+      timeout.aborted
+        ? new MeshError("timeout", `no answer within ${timeoutMs / 1000} s`, { help: "kumiko status", cause: error })
+        : new MeshError("network", `${socketPath}: ${MeshError.from(error).message}`, { cause: error }),
+    );
   const sent = request({ socketPath, path, method: options.method ?? "GET", agent: false, signal, headers }, (response) => {
     const parts: Buffer[] = [];
     let size = 0;
