@@ -65,7 +65,8 @@ export function startOutsideProgram(options: OutsideProgramOptions): RunningProg
 function containment(contained: boolean): readonly string[] {
   if (!contained) return [];
   const user = process.getuid?.() === 0 ? [] : ["--user", "--map-current-user"];
-  const shell = '"$@" & trap "kill -TERM $!" TERM INT; wait $!; wait $!';
+  // The handler stands before there is a child: a signal that comes in between is passed on afterwards.
+  const shell = 'trap "told=1; kill -TERM \\$! 2>/dev/null" TERM INT; "$@" & [ -z "$told" ] || kill -TERM $!; wait $!; wait $!';
   const namespaces = [...user, "--pid", "--mount-proc", "--fork", "--kill-child"];
   return [
     getProgram("setpriv"),
