@@ -63,6 +63,26 @@ spec: { hosts: [users.shop.svc.cluster.local], ports: [{ number: 80, name: http,
   });
 });
 
+describe("a host that belongs to another namespace", () => {
+  test.each(["users.shop", "users.shop.svc", "new.shop.svc.cluster.local", "*.shop.svc.cluster.local", "*.svc.cluster.local", "*.local"])(
+    "%s is served for the claimant's own clients alone, and it is told so; Istio's profile lets it",
+    (host) => {
+      const yaml = `${users}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: fake, namespace: evil }
+spec: { hosts: ["${host}"], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC, endpoints: [{ address: 10.0.0.66 }] }
+`;
+      const mesh = meshOf(yaml);
+      expect(mesh.services.find(host, "other")).toBeUndefined();
+      expect(mesh.services.find(host, "evil")?.namespace).toBe("evil");
+      expect(mesh.findings.map(({ code, origin }) => [code, origin.ref.name])).toEqual([["KMK3003", "fake"]]);
+      expect(meshOf(yaml, { profile: "istio" }).services.find(host, "other")?.namespace).toBe("evil");
+    },
+  );
+});
+
 const rules = (namespace: string) => `
 apiVersion: networking.istio.io/v1
 kind: VirtualService

@@ -5,32 +5,39 @@ import { parseProtocol, type Resolution, type Service, type ServicePort } from "
 import type { ServiceBody, ServiceEntryBody } from "../schema/bodies.ts";
 import { allocateAddresses } from "./addresses.ts";
 import type { Finding } from "./finding.ts";
+import { HostOwners } from "./host-owners.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
 import { protocolOf } from "./protocol.ts";
-import { byAge, isExported, namespaceOfHost, qualifyHost } from "./visibility.ts";
+import { byAge, isExported, qualifyHost } from "./visibility.ts";
 
 /** All services of the mesh by host, and which of them a namespace sees. */
 export class ServiceIndex {
   /** Every claim to a host, the one that owns it first. */
   readonly #byHost: ReadonlyMap<string, readonly Service[]>;
   readonly #meshWideOnlyByOwner: boolean;
+  readonly #owners: HostOwners;
   readonly #visible = new Map<string, ReadonlyMap<string, Service>>();
   readonly findings: readonly Finding[];
 
   constructor(resources: Iterable<Resource>, settings: MeshSettings) {
     const byHost = new Map<string, Service[]>();
     const findings: Finding[] = [];
-    for (const service of readServices(resources, settings, findings)) {
+    const services = readServices(resources, settings, findings);
+    const owners = new HostOwners(services, settings.clusterDomain);
+    for (const service of services) {
       const claims = byHost.get(service.host);
       if (claims === undefined) byHost.set(service.host, [service]);
       else claims.push(service);
     }
-    for (const [host, claims] of byHost) {
-      claims.sort((a, b) => rank(a, host, settings) - rank(b, host, settings) || byAge(a, b));
-      for (const claim of claims.slice(1))
-        findings.push(...(settings.profile === "zero-trust" ? foreignClaim(claim, claims) : []), ...secondClaim(claim, claims));
+    for (const claims of byHost.values()) {
+      claims.sort((a, b) => rank(a, owners) - rank(b, owners) || byAge(a, b));
+      for (const [i, claim] of claims.entries()) {
+        if (settings.profile === "zero-trust") findings.push(...foreignClaim(claim, claims, owners));
+        if (i > 0) findings.push(...secondClaim(claim, claims));
+      }
     }
     this.#byHost = byHost;
+    this.#owners = owners;
     this.#meshWideOnlyByOwner = settings.profile === "zero-trust";
     this.findings = findings;
   }
@@ -54,9 +61,10 @@ export class ServiceIndex {
     return seen.find((claim) => claim.namespace === viewer) ?? seen[0];
   }
 
-  /** The namespace that may say, for the whole mesh, where a host's traffic goes; undefined where no service has this host. */
+  /** The namespace that may say, for the whole mesh, where a host's traffic goes; undefined where it is nobody's. */
   ownerOf(host: string): string | undefined {
-    return this.#byHost.get(host)?.[0]?.namespace;
+    const owner = this.#owners.of(host);
+    return owner === undefined ? this.#byHost.get(host)?.[0]?.namespace : owner || undefined;
   }
 
   has(host: string): boolean {
@@ -69,28 +77,35 @@ export class ServiceIndex {
   }
 
   #mayServe(claim: Service, place: number, viewer: string): boolean {
-    return !this.#meshWideOnlyByOwner || place === 0 || claim.namespace === viewer;
+    if (!this.#meshWideOnlyByOwner || claim.namespace === viewer) return true;
+    return place === 0 && mayOwn(claim, this.#owners);
   }
 }
 
 /** A Kubernetes Service owns its name; a name of the cluster's form belongs to its namespace; else the oldest claim wins. */
-function rank(service: Service, host: string, settings: MeshSettings): number {
+function rank(service: Service, owners: HostOwners): number {
   if (service.kind === "kubernetes") return 0;
-  const owner = namespaceOfHost(host, settings.clusterDomain);
-  return owner === undefined || owner === service.namespace ? 1 : 2;
+  return mayOwn(service, owners) ? 1 : 2;
 }
 
-function foreignClaim(claim: Service, claims: readonly Service[]): readonly Finding[] {
-  const [owner] = claims;
-  if (owner === undefined || owner.namespace === claim.namespace) return [];
+function mayOwn(service: Service, owners: HostOwners): boolean {
+  const owner = service.kind === "kubernetes" ? undefined : owners.of(service.host);
+  return owner === undefined || owner === service.namespace;
+}
+
+function foreignClaim(claim: Service, claims: readonly Service[], owners: HostOwners): readonly Finding[] {
+  const [first] = claims;
+  const owner = (mayOwn(claim, owners) ? first?.namespace : owners.of(claim.host)) ?? "";
+  if (owner === claim.namespace) return [];
   if (claim.exportTo.length > 0 && claim.exportTo.every((to) => to === "." || to === "~" || to === claim.namespace)) return [];
+  const whose = owner === "" ? "is a name of the whole cluster" : `belongs to namespace "${owner}"`;
   return [
     {
       code: "KMK3003",
-      message: `host "${claim.host}" belongs to namespace "${owner.namespace}"; this ${claim.origin.ref.kind} serves only clients of "${claim.namespace}"`,
-      help: `set exportTo: ["."] if that is meant, or declare the host in namespace "${owner.namespace}"`,
+      message: `host "${claim.host}" ${whose}; this ${claim.origin.ref.kind} serves only clients of "${claim.namespace}"`,
+      help: `set exportTo: ["."] if that is meant${owner === "" ? "" : `, or declare the host in namespace "${owner}"`}`,
       origin: claim.origin,
-      related: [{ message: "the host's owner", resource: owner.origin.ref }],
+      ...(first !== undefined && first !== claim && { related: [{ message: "the host's owner", resource: first.origin.ref }] }),
     },
   ];
 }

@@ -185,6 +185,12 @@ describe("a wrong field takes the resource out of use", () => {
       "agree|asks for label",
     ],
     [
+      "a service account with a path",
+      resource("Pod", { serviceAccountName: "../admin", containers: [{ name: "x" }] }),
+      '"../admin" is no service account',
+    ],
+    ["a container's name that is none", resource("Pod", { containers: [{ name: "a;b" }] }), "is no container name"],
+    [
       "a label that is a number",
       { ...route({}), metadata: { name: "users", labels: { version: 1 } } },
       "metadata.labels.version must be a text",
@@ -234,6 +240,17 @@ describe("where a wrong policy has no last good version", () => {
     ["a wrong PeerAuthentication asks for mTLS", "PeerAuthentication", { mtls: { mode: "OFF" } }, { mtls: { mode: "STRICT" } }],
   ])("%s", (_, kind, spec, expected) => {
     expect(check(resource(kind, spec)).fallback?.body).toEqual({ spec: expected });
+  });
+
+  test.each(["targetRef", "targetRefs"])("a DENY policy for the Gateway API (%s) denies its whole namespace, and says so", (field) => {
+    const target = { kind: "Gateway", name: "g" };
+    const spec = {
+      action: "DENY",
+      [field]: field === "targetRef" ? target : [target],
+      rules: [{ to: [{ operation: { paths: ["/a"] } }] }],
+    };
+    expect(check(resource("AuthorizationPolicy", spec)).fallback?.body).toEqual({ spec: { action: "DENY", rules: [{}] } });
+    expect(messages(resource("AuthorizationPolicy", spec)).join()).toContain("denies everything in its namespace");
   });
 
   test("a policy for the Gateway API applies to nothing, and nothing stands in", () => {

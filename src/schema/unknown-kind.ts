@@ -11,6 +11,8 @@ export function explainUnknownKind(
 ): { readonly message: string; readonly help?: string; readonly severity?: "info" } {
   const named = `${quote(kind)} of ${quote(apiVersion)}`;
   if (apiVersion.includes(".istio.io/") && NOT_YET.includes(kind)) return { message: `kind ${named} is not honoured yet, and is skipped` };
+  if (apiVersion.startsWith("kumiko.dev/") && kind === "MeshTest")
+    return { message: "a MeshTest is no part of the mesh, and is skipped", help: "run it: kumiko test", severity: "info" };
   const sameKind = kinds.find((known) => known.kind === kind);
   if (sameKind !== undefined) {
     const versions = sameKind.versions.map((version) => (sameKind.group === "" ? version : `${sameKind.group}/${version}`));

@@ -4,6 +4,7 @@
  */
 export { type FileSource, type FileSourceOptions, readFiles, startFileSource } from "./file-source.ts";
 export { lastGoodInStore, type LastGoodTexts } from "./last-good.ts";
+export { lastGoodKeysInStore, type LastGoodKeys } from "./last-good-keys.ts";
 export { LIMITS } from "./limits.ts";
 export { type Declared, mergeDeclared, mergeSources } from "./merge.ts";
 export { readText, type ReadText } from "./read-text.ts";

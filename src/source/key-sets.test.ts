@@ -3,11 +3,18 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { fetchKeySet } from "./key-set-fetch.ts";
 import { startKeySetSource } from "./key-sets.ts";
+import type { KeptKeys, LastGoodKeys } from "./last-good-keys.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
+
+/** Keeps in memory what a store would. */
+function memory(known: Readonly<Record<string, KeptKeys>> = {}): LastGoodKeys & { readonly kept: Map<string, KeptKeys> } {
+  const kept = new Map(Object.entries(known));
+  return { kept, read: async (uri) => kept.get(uri), write: async (uri, value) => void kept.set(uri, value) };
+}
 
 const keys = (kid: string) => JSON.stringify({ keys: [{ kty: "RSA", n: "AQ", e: "AQAB", kid }] });
 
@@ -54,8 +61,9 @@ describe("fetchKeySet", () => {
 });
 
 describe("startKeySetSource", () => {
-  test("keeps the last good keys when the provider answers a page, and takes new ones when it is back", async () => {
-    const answers = [keys("1"), "<html>sign in to this network</html>", keys("2")];
+  test("keeps the last good keys when the provider answers a page, says so once, and takes new ones when it is back", async () => {
+    const page = "<html>sign in to this network</html>";
+    const answers = [keys("1"), page, page, keys("2")];
     const hosts = new Map([["idp.test", await provider((_, response) => response.end(answers.length > 1 ? answers.shift() : answers[0]))]]);
     const seen: string[] = [];
     const problems: string[] = [];
@@ -64,6 +72,7 @@ describe("startKeySetSource", () => {
       hosts,
       refreshMs: 1,
       retryMs: 1,
+      lastGood: memory(),
       onChange(sets) {
         seen.push(sets.map(({ body }) => body.jwks).join());
         if (seen.length === 2) resolve();
@@ -75,5 +84,39 @@ describe("startKeySetSource", () => {
     await promise;
     expect(seen).toEqual([keys("1"), keys("2")]);
     expect(problems).toEqual(["http://idp.test/jwks: not JSON"]);
+  });
+
+  const HOUR_MS = 3_600_000;
+  test.each([
+    { title: "an earlier process's keys hold while the provider is away", age: 23 * HOUR_MS, seen: [keys("1")] },
+    { title: "but for a day only", age: 25 * HOUR_MS, seen: [] },
+  ])("$title", async ({ age, seen: expected }) => {
+    const uri = "http://idp.test/jwks";
+    const hosts = new Map([["idp.test", await provider((_, response) => response.writeHead(503).end())]]);
+    const seen: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const lastGood = memory({ [uri]: { jwks: keys("1"), fetchedAt: Date.now() - age } });
+    const onChange = (sets: readonly { readonly body: { readonly jwks: string } }[]) =>
+      void seen.push(sets.map(({ body }) => body.jwks).join());
+    const source = startKeySetSource({ hosts, lastGood, onChange, onProblem: (_, problem) => resolve(problem) });
+    closers.push(() => source.close());
+    source.setUris([uri]);
+    await source.recalled();
+    expect(seen).toEqual(expected);
+    expect(await promise).toContain("503");
+    expect(seen).toEqual(expected);
+  });
+
+  test("what was fetched is kept for the next process", async () => {
+    const uri = "http://idp.test/jwks";
+    const hosts = new Map([["idp.test", await provider((_, response) => response.end(keys("1")))]]);
+    const lastGood = memory();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const write: LastGoodKeys["write"] = async (name, value) => lastGood.write(name, value).then(resolve);
+    const source = startKeySetSource({ hosts, lastGood: { ...lastGood, write }, onChange: () => {}, onProblem: () => {} });
+    closers.push(() => source.close());
+    source.setUris([uri]);
+    await promise;
+    expect(lastGood.kept.get(uri)).toMatchObject({ jwks: keys("1"), fetchedAt: expect.closeTo(Date.now(), -5) });
   });
 });

@@ -4,9 +4,18 @@ import { Metadata, status, type ServerDuplexStream } from "@grpc/grpc-js";
 /** One side of a discovery stream: ready-made buffers in and out. */
 export type DiscoveryCall = ServerDuplexStream<Buffer, Buffer>;
 
+const failed = new WeakSet<DiscoveryCall>();
+
 /** Ends a call with a status; safe to call twice. */
 export function failCall(call: DiscoveryCall, code: status, details: string): void {
-  if (!call.cancelled && !call.destroyed) call.emit("error", { code, details, metadata: new Metadata() });
+  if (hasFailed(call) || call.cancelled || call.destroyed) return;
+  failed.add(call);
+  call.emit("error", { code, details, metadata: new Metadata() });
+}
+
+/** The status is on its way. Nothing may be written any more: a write would take its place, and the client would wait for ever. */
+export function hasFailed(call: DiscoveryCall): boolean {
+  return failed.has(call);
 }
 
 interface Http2StreamLike {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ServerCredentials } from "@grpc/grpc-js";
+import { ServerCredentials, status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DeltaDiscoveryRequestSchema } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
@@ -61,6 +61,18 @@ const request = fc.oneof(
       ),
     ),
 );
+
+test("a request after one that can't be read does not keep the stream open", async () => {
+  const client = new FakeXdsClient("delta", { address: `unix:${folder}/xds.sock` });
+  const subscribe = (type: "cluster" | "endpoint") =>
+    toBinary(
+      DeltaDiscoveryRequestSchema,
+      create(DeltaDiscoveryRequestSchema, { typeUrl: typeUrlOf(type), resourceNamesSubscribe: ["a"], node: { id: FAKE_NODE_ID } }),
+    );
+  for (const bytes of [subscribe("cluster"), Uint8Array.of(0), subscribe("endpoint")]) client.raw(bytes);
+  expect(await client.ended()).toMatchObject({ code: status.INVALID_ARGUMENT });
+  client.close();
+});
 
 test("whatever a client sends ends its own stream at most; our own failures are none of its causes", async () => {
   await fc.assert(

@@ -9,7 +9,7 @@ import type { Proxy } from "../model/proxy.ts";
 import { FakeXdsClient } from "../testing/fake-xds-client.ts";
 import { edsCluster, endpoints, snapshotOf } from "../testing/xds-fixture.ts";
 import { createGrpcServer, createXdsService, type Peer } from "./index.ts";
-import { identityOf, mayBe } from "./peer.ts";
+import { identityOf, isOfDomain, mayBe } from "./peer.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const folder = mkdtempSync(join(tmpdir(), "kumiko-peer-"));
@@ -103,6 +103,11 @@ describe("a peer", () => {
     { title: "may be any on the agent's own socket", given: peer({ transport: "unix", identity: undefined }), allowed: true },
   ])("$title", ({ given, allowed }) => {
     expect(mayBe(given, proxy) === true).toBe(allowed);
+  });
+
+  test("of another trust domain has no part in this mesh, whatever root signed for both", () => {
+    expect(isOfDomain(peer({}), "a.test")).toBe(true);
+    expect(isOfDomain(peer({}), "b.test")).toMatch(/a\.test.*b\.test/);
   });
 });
 

@@ -1,6 +1,5 @@
-import "reflect-metadata";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { SubjectAlternativeNameExtension, X509Certificate } from "@peculiar/x509";
+import { readCertificate } from "../base/x509/index.ts";
 import { formatIdentity, parseIdentity, type Identity } from "../model/identity.ts";
 import type { Proxy } from "../model/proxy.ts";
 
@@ -34,8 +33,7 @@ export function identifyPeer(call: ServerDuplexStream<Buffer, Buffer>, transport
 /** Exactly one URI SAN counts, read from the certificate's DER: Node's text form of the names can be forged by a name. */
 export function identityOf(der: Uint8Array): Identity | undefined {
   try {
-    const names = new X509Certificate(new Uint8Array(der)).getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
-    const uris = names.filter(({ type }) => type === "url").map(({ value }) => value);
+    const { uris } = readCertificate(der).names;
     return uris.length === 1 && uris[0] !== undefined ? parseIdentity(uris[0]) : undefined;
   } catch {
     return undefined;
@@ -48,4 +46,10 @@ export function mayBe(peer: Peer, proxy: Proxy): true | string {
   const { namespace, serviceAccount } = peer.identity;
   if (namespace === proxy.namespace && serviceAccount === proxy.serviceAccount) return true;
   return `${formatIdentity(peer.identity)} may not be a proxy of ${proxy.namespace}/${proxy.serviceAccount}`;
+}
+
+/** One enterprise root may sign for several meshes: a peer of another trust domain has no part in this one. */
+export function isOfDomain({ identity }: Peer, trustDomain: string): true | string {
+  if (identity === undefined || identity.trustDomain === trustDomain) return true;
+  return `${formatIdentity(identity)} is not of this mesh's trust domain, ${trustDomain}`;
 }

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import type { Proxy } from "../model/proxy.ts";
 import type { ResourceType, Snapshot } from "../translate/envoy/resource.ts";
 import type { ProxyStatus, TypeStatus, XdsEvent } from "./event.ts";
-import { abortCall, failCall, type DiscoveryCall } from "./grpc-call.ts";
+import { abortCall, failCall, type DiscoveryCall, hasFailed } from "./grpc-call.ts";
 import { RateLimit, type Clock, type XdsLimits } from "./limits.ts";
 import type { Peer } from "./peer.ts";
 import type { Answer, XdsRequest } from "./protocol/message.ts";
@@ -61,6 +61,7 @@ export class ProxyStream {
 
   receive(bytes: Buffer): void {
     const { call, kind, limits } = this.#options;
+    if (hasFailed(call)) return;
     if (!this.#rate.take()) return failCall(call, status.RESOURCE_EXHAUSTED, "too many requests");
     let request: XdsRequest | undefined;
     try {
@@ -104,7 +105,7 @@ export class ProxyStream {
 
   #send(): void {
     const { call, clock } = this.#options;
-    if (this.#state.offers.size === 0) return;
+    if (hasFailed(call) || this.#state.offers.size === 0) return;
     for (let push = this.#state.next(); push !== undefined; push = this.#state.next()) {
       this.#sentAtMs.set(push.type, clock.now());
       call.write(encodePush(push));

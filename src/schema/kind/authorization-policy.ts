@@ -30,7 +30,8 @@ const KEYS = [
 const KEYED = ["request.headers", "request.auth.claims", "experimental.envoy.filters."];
 
 function check({ spec = {} }: AuthorizationPolicyBody, report: Report): void {
-  checkTargets(spec, report);
+  const refuses = spec.action === "DENY" || spec.action === "CUSTOM";
+  checkTargets(spec, report, refuses ? "it denies everything in its namespace" : undefined);
   checkLabels(spec.selector?.matchLabels, ["spec", "selector", "matchLabels"], report);
   if (spec.action === "DENY" && spec.rules === undefined) {
     report({
@@ -134,8 +135,9 @@ function narrow(body: AuthorizationPolicyBody, findings: readonly Finding[], rep
 
 /** A wrong ALLOW policy allows nothing; a wrong DENY or CUSTOM policy denies everything to what it selects. */
 function fallback(body: Body): Body | undefined {
-  if (hasTargets(body)) return undefined;
   const action = isRecord(body["spec"]) ? (body["spec"]["action"] ?? "ALLOW") : "ALLOW";
+  // Sidecars ignore a policy for the Gateway API, which is safe only as long as it would have allowed.
+  if (hasTargets(body) && action === "ALLOW") return undefined;
   const strict = action === "ALLOW" ? { action: "ALLOW" } : { action: "DENY", rules: [{}] };
   return action === "AUDIT" ? undefined : { spec: { ...readableSelector(body), ...strict } };
 }

@@ -33,14 +33,18 @@ export function checkPortMap(ports: Readonly<Record<string, number>> | undefined
   for (const [name, port] of Object.entries(ports ?? {})) if (!isPort(port)) wrong(report, [...path, name], `${port} is no port`);
 }
 
-/** Both of `targetRef` and `targetRefs` name resources of the Gateway API; a policy that has them applies to nothing else. */
-export function checkTargets(spec: { readonly targetRef?: unknown; readonly targetRefs?: readonly unknown[] }, report: Report): void {
+/** Both of `targetRef` and `targetRefs` name resources of the Gateway API; a policy that has them applies to nothing else, but for what stands in. */
+export function checkTargets(
+  spec: { readonly targetRef?: unknown; readonly targetRefs?: readonly unknown[] },
+  report: Report,
+  effect = "the policy applies to nothing",
+): void {
   const field = spec.targetRef === undefined ? "targetRefs" : "targetRef";
   if (spec.targetRef === undefined && (spec.targetRefs ?? []).length === 0) return;
   wrong(
     report,
     ["spec", field],
-    `spec.${field} names a resource of the Gateway API, which is not read yet: the policy applies to nothing`,
+    `spec.${field} names a resource of the Gateway API, which is not read yet: ${effect}`,
     "use spec.selector",
   );
 }

@@ -1,7 +1,7 @@
 import { formatPath, type JsonPath } from "../../model/position.ts";
 import type { DeploymentBody, PodBody, StatefulSetBody } from "../bodies.ts";
 import type { HonouredSome } from "../honoured.ts";
-import { isPort } from "../names.ts";
+import { isDnsLabel, isDnsName, isPort } from "../names.ts";
 import { type Report, wrong } from "../report.ts";
 import type { KindRules } from "../rules.ts";
 
@@ -49,11 +49,18 @@ function checkPod({ spec }: PodBody, report: Report): void {
   if (spec !== undefined) checkPodSpec(spec, ["spec"], report);
 }
 
-function checkPodSpec({ containers }: PodSpec, path: JsonPath, report: Report): void {
+function checkPodSpec({ containers, serviceAccountName, serviceAccount }: PodSpec, path: JsonPath, report: Report): void {
+  for (const [field, name] of Object.entries({ serviceAccountName, serviceAccount })) {
+    // An empty one means the default.
+    if (name !== undefined && name !== "" && !isDnsName(name))
+      wrong(report, [...path, field], `${JSON.stringify(name)} is no service account`, "use small letters, digits and dashes");
+  }
   if (containers.length === 0) wrong(report, [...path, "containers"], `${formatPath(path)} has no containers`);
   const names = new Set<string>();
   for (const [i, { name, ports = [] }] of containers.entries()) {
     const at = [...path, "containers", i];
+    if (!isDnsLabel(name))
+      wrong(report, [...at, "name"], `${JSON.stringify(name)} is no container name`, "use small letters, digits and dashes");
     if (names.has(name)) wrong(report, [...at, "name"], `container ${JSON.stringify(name)} is declared twice`, "rename one of them");
     names.add(name);
     for (const [j, port] of ports.entries())

@@ -30,6 +30,12 @@ describe("a gateway, on a real Envoy", () => {
     expect(seen.headers?.[header]).not.toBe("5");
   });
 
+  test("a client on a private network is as much outside as any", async () => {
+    const { seen } = await envoy.send("/", { "x-envoy-internal": "true" });
+    expect(seen.headers).not.toHaveProperty("x-envoy-internal");
+    expect(seen.headers).toHaveProperty("x-envoy-external-address", "127.0.0.1");
+  });
+
   test("what a client says of its own address does not count", async () => {
     const { seen } = await envoy.send("/", { "x-forwarded-for": "10.0.0.1" });
     expect(seen.headers?.["x-envoy-external-address"]).not.toBe("10.0.0.1");
@@ -43,5 +49,18 @@ describe("a gateway, on a real Envoy", () => {
 
   test("a header with an underscore is refused", async () => {
     expect((await envoy.send("/", { x_role: "admin" })).status).toBe(400);
+  });
+});
+
+describe("an inbound connection, on a real Envoy", () => {
+  test("nothing in X-Forwarded-For makes a request internal", async () => {
+    const envoy = await startServingEnvoy(settings, { role: "inbound" });
+    try {
+      await envoy.setPolicies({ authentication: { providers: [], origin: [] }, custom: empty, deny: empty, allow: empty });
+      const { seen, status } = await envoy.send("/", { "x-forwarded-for": "10.0.0.1" });
+      expect([status, seen.headers?.["x-envoy-internal"]]).toEqual([200, undefined]);
+    } finally {
+      await envoy.close();
+    }
   });
 });

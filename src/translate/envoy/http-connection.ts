@@ -13,6 +13,7 @@ import {
 import type { HttpConnection } from "../../ir/http-connection.ts";
 import { httpAccessLog } from "./access-log.ts";
 import { packAny, toDuration } from "./any.ts";
+import { toCidrRange } from "./cidr-range.ts";
 import { adsSource } from "./extension-slot.ts";
 import { toHttpFilters } from "./filter-order.ts";
 import { connectionLimits, type ListenerSettings } from "./listener-settings.ts";
@@ -94,12 +95,15 @@ function commonOptions({ role }: HttpConnection, settings: ListenerSettings): Me
   };
 }
 
+/** Nobody's address. Without any, Envoy takes every private one for internal, and heeds what its requests say in `x-envoy-*` headers. */
+const NOBODY = toCidrRange("255.255.255.255");
+
 /**
  * Who the peer is comes from its connection alone. A gateway replaces X-Forwarded-For's claims but for the hops that are trusted; an inbound
  * connection puts the mTLS peer's identity in X-Forwarded-Client-Cert in place of whatever was sent, an outbound one sends none.
  */
 function trustOf({ role, trustedHops }: HttpConnection, settings: ListenerSettings): ManagerInit {
-  const outside: ManagerInit = { internalAddressConfig: { unixSockets: false, cidrRanges: [] } };
+  const outside: ManagerInit = { internalAddressConfig: { cidrRanges: [NOBODY] } };
   switch (role) {
     case "gateway":
       return {

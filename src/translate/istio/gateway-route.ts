@@ -1,5 +1,5 @@
 import type { Route, RouteTable, VirtualHost } from "../../ir/route.ts";
-import type { Finding, Scope } from "../../mesh/index.ts";
+import type { Finding, Scope, VirtualService } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
 import type { Memo } from "../memo.ts";
 import { type BoundServer, serverHosts, sharedHosts } from "./gateway-server.ts";
@@ -20,6 +20,8 @@ interface HostDraft {
   readonly routes: Route[];
   readonly origin: Origin[];
   readonly seen: Set<string>;
+  /** Whose routes it has. */
+  readonly namespaces: Set<string>;
   requiresTls: boolean;
 }
 
@@ -43,6 +45,9 @@ function buildTable(scope: Scope, name: string, servers: readonly BoundServer[])
         draft.requiresTls ||= redirects;
         if (draft.seen.has(key)) continue;
         draft.seen.add(key);
+        draft.namespaces.add(virtualService.namespace);
+        if (scope.settings.profile === "zero-trust" && draft.namespaces.size > 1)
+          findings.push(contested(host, virtualService, bound, [...draft.namespaces]));
         draft.routes.push(...translated.routes);
         draft.origin.push(virtualService.origin, bound.origin);
       }
@@ -61,8 +66,20 @@ function buildTable(scope: Scope, name: string, servers: readonly BoundServer[])
 
 function draftOf(drafts: Map<string, HostDraft>, host: string): HostDraft {
   let draft = drafts.get(host);
-  if (draft === undefined) drafts.set(host, (draft = { routes: [], origin: [], seen: new Set(), requiresTls: false }));
+  if (draft === undefined)
+    drafts.set(host, (draft = { routes: [], origin: [], seen: new Set(), namespaces: new Set(), requiresTls: false }));
   return draft;
+}
+
+/** Nothing says whose a gateway's host is, unless its Gateway does. */
+function contested(host: string, { origin }: VirtualService, { gateway }: BoundServer, all: readonly string[]): Finding {
+  return {
+    code: "KMK2007",
+    message: `host "${host}" of Gateway "${gateway.namespace}/${gateway.name}" is routed by namespaces ${all.map((name) => `"${name}"`).join(" and ")}: the routes of both count`,
+    help: `write the one whose it is in front of the Gateway's host: "NAMESPACE/${host}"`,
+    origin: { ref: origin.ref, path: ["spec", "hosts"] },
+    related: [{ message: "the Gateway", resource: gateway.origin.ref }],
+  };
 }
 
 function requireTls(drafts: Map<string, HostDraft>, host: string, origin: Origin): void {

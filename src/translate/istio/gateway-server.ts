@@ -17,12 +17,17 @@ export interface BoundServer {
 /** What is spoken on the port: HTTP as it is, HTTP inside TLS that ends here, TLS passed on or ended, or bytes. */
 export type ServerKind = "http" | "https" | "tls-passthrough" | "tls" | "tcp";
 
-/** Servers of all Gateways that this proxy carries out, by what they bind; one that can't share its port is left out. */
+/**
+ * Servers of all Gateways that this proxy carries out, by what they bind; one that can't share its port is left out. In the zero-trust profile
+ * only the proxies' own namespace and the root namespace open ports of theirs.
+ */
 export function boundServers(scope: Scope, findings: Finding[]): ReadonlyMap<string, readonly BoundServer[]> {
   const byBind = new Map<string, BoundServer[]>();
   for (const { gateway, virtualServices } of scope.gateways) {
-    if (scope.settings.profile === "zero-trust" && gateway.namespace !== scope.proxy.namespace)
+    if (isForeign(gateway, scope)) {
       findings.push(foreignGateway(gateway, scope.proxy.namespace));
+      continue;
+    }
     for (const [i, server] of gateway.servers.entries()) {
       const origin: Origin = { ref: gateway.origin.ref, path: ["spec", "servers", i] };
       const kind = kindOf(server);
@@ -99,10 +104,14 @@ function splitHost(pattern: string, own: string, clusterDomain: string): { reado
   return { namespace: namespace === "." ? own : namespace, host: qualifyHost(pattern.slice(slash + 1), own, clusterDomain) };
 }
 
+function isForeign({ namespace }: Gateway, { settings, proxy }: Scope): boolean {
+  return settings.profile === "zero-trust" && namespace !== proxy.namespace && namespace !== settings.rootNamespace;
+}
+
 function foreignGateway({ namespace, name, origin }: Gateway, proxyNamespace: string): Finding {
   return {
     code: "KMK3003",
-    message: `Gateway "${name}" of namespace "${namespace}" opens ports of gateway proxies of namespace "${proxyNamespace}"`,
+    message: `Gateway "${name}" opens no ports of the gateway proxies of namespace "${proxyNamespace}": it belongs to namespace "${namespace}"`,
     help: `move the Gateway to namespace "${proxyNamespace}", beside the proxies that carry it out`,
     origin: { ref: origin.ref, path: ["spec", "selector"] },
   };

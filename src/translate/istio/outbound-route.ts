@@ -3,6 +3,7 @@ import type { ForwardAction, Route, RouteTable, VirtualHost } from "../../ir/rou
 import { type Finding, MESH_GATEWAY, type Scope, type VirtualService } from "../../mesh/index.ts";
 import type { Service } from "../../model/service.ts";
 import type { Memo } from "../memo.ts";
+import { isTakenAddress } from "./outbound-address.ts";
 import { domainsOf, namesOf } from "./outbound-domain.ts";
 import { hashPolicyOf } from "./route-action.ts";
 import type { Destinations } from "./route-destination.ts";
@@ -24,7 +25,7 @@ const BAD_GATEWAY = 502;
 
 /** The routes of a port that HTTP services of all hosts share: RDS `80`. */
 export function portRouteTable(scope: Scope, port: number, services: readonly Service[], memo: Memo): TranslatedTable {
-  const found = services.map((service) => memoisedHost(scope, service, port, domainsOf(service, scope.proxy, scope.settings), memo));
+  const found = services.map((service) => memoisedHost(scope, service, port, ownDomains(scope, service), memo));
   const bare = [...new Set(scope.virtualServices.map(([host]) => host))].filter((host) => !scope.services.has(host));
   found.push(...bare.flatMap((host) => bareHost(scope, host, port, memo)));
   const hosts = withoutClaimedDomains(found.map(({ host }) => host));
@@ -37,6 +38,13 @@ export function portRouteTable(scope: Scope, port: number, services: readonly Se
     },
     findings: found.flatMap(({ findings }) => findings),
   };
+}
+
+function ownDomains(scope: Scope, service: Service): readonly string[] {
+  const { addresses } = service;
+  const taken = addresses.filter((address) => isTakenAddress(scope, service, address));
+  const own = taken.length === 0 ? service : { ...service, addresses: addresses.filter((address) => !taken.includes(address)) };
+  return domainsOf(own, scope.proxy, scope.settings);
 }
 
 /** The routes of one service behind an address of its own: RDS `host:port`; whatever the request calls its host. */

@@ -67,6 +67,65 @@ describe("outbound listeners", () => {
     expect(findings.map(({ code, origin }) => [code, origin.ref.name])).toEqual([["KMK2007", "b"]]);
   });
 
+  test.each(["TCP", "HTTP"])("another namespace's %s entry can't take a Service's address, and is told so", (protocol) => {
+    const grab = (profile: "zero-trust" | "istio") =>
+      outbound(
+        service("a", "{ port: 80, name: http }, { port: 9000, name: tcp }") +
+          `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: aaa, namespace: evil }
+spec:
+  hosts: [a-first.example.com]
+  addresses: [10.96.0.1]
+  resolution: DNS
+  ports: [{ number: 80, name: one, protocol: ${protocol} }, { number: 9000, name: two, protocol: TCP }]
+---`,
+        {},
+        { profile },
+      );
+    const { listeners, tables, findings } = grab("zero-trust");
+    expect(listeners.has("10.96.0.1_80")).toBe(false);
+    expect(listeners.get("10.96.0.1_9000")?.defaultChain?.name).toBe("outbound|9000||a.shop.svc.cluster.local");
+    const byAddress = tables.get("80")?.virtualHosts.find(({ domains }) => domains.includes("10.96.0.1"));
+    expect(byAddress?.name).toBe("a.shop.svc.cluster.local:80");
+    expect(new Set(findings.map(({ code, origin }) => `${code} ${origin.ref.name}`))).toEqual(new Set(["KMK3003 aaa"]));
+    expect(grab("istio").listeners.get("10.96.0.1_9000")?.defaultChain?.name).toBe("outbound|9000||a-first.example.com");
+  });
+
+  test.each([
+    { title: "a range that holds a Service's address", entry: "addresses: [10.96.0.0/16], " },
+    { title: "every address", entry: "", routes: "tcp: [{ route: [{ destination: { host: '*.evil.example.com' } }] }]" },
+    {
+      title: "a range that its VirtualService names",
+      entry: "",
+      routes: "tcp: [{ match: [{ destinationSubnets: [10.96.0.0/16] }], route: [{ destination: { host: '*.evil.example.com' } }] }]",
+    },
+  ])("another namespace's bytes can't take $title; its own clients' can", ({ entry, routes }) => {
+    const chainsFor = (namespace: string) => {
+      const yaml = `${service("a", "{ port: 80, name: http }")}
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: wide, namespace: evil }
+spec: { hosts: ["*.evil.example.com"], ${entry}resolution: STATIC, endpoints: [{ address: 10.9.9.9 }], ports: [{ number: 80, name: t, protocol: TCP }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: wide, namespace: evil }
+spec: { hosts: ["*.evil.example.com"], ${routes ?? "tcp: []"} }
+---`;
+      const { listeners, findings } = outbound(yaml, { namespace });
+      const listener = listeners.get("0.0.0.0_80");
+      const names = [...(listener?.chains ?? []), ...(listener?.defaultChain === undefined ? [] : [listener.defaultChain])].map(
+        ({ name }) => name,
+      );
+      return { names, codes: findings.map(({ code }) => code) };
+    };
+    expect(chainsFor("shop").names).toEqual(["80"]);
+    expect(new Set(chainsFor("shop").codes)).toEqual(new Set(["KMK3003"]));
+    expect(chainsFor("evil").names.length).toBeGreaterThan(1);
+  });
+
   test("HTTP and bytes on one port are told apart by the first bytes", () => {
     const yaml = service("a", "{ port: 80, name: http }") + outside("b", "ports: [{ number: 80, name: t, protocol: TCP }]");
     const listener = outbound(yaml, { dnsCapture: false }).listeners.get("0.0.0.0_80");

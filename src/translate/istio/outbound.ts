@@ -5,7 +5,7 @@ import type { Finding, Scope } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
 import { isHttp, isTls, type Service, type ServicePort } from "../../model/service.ts";
 import type { Memo } from "../memo.ts";
-import { addressesOf } from "./outbound-domain.ts";
+import { confine, isTakenAddress, singleAddresses } from "./outbound-address.ts";
 import { ANY_ADDRESS, httpChain, outboundListener, unknownChain, virtualOutbound } from "./outbound-listener.ts";
 import { localListeners } from "./outbound-local.ts";
 import { portRouteTable, serviceRouteTable, type TranslatedTable } from "./outbound-route.ts";
@@ -35,13 +35,17 @@ export function toOutbound(scope: Scope, memo: Memo): Outbound {
         wildcardOf(wildcards, port.number).http.push(service);
         continue;
       }
-      const addresses = bindAddresses(scope, service);
+      const addresses = singleAddresses(scope, service);
       if (addresses.length === 0) {
         const wildcard = wildcardOf(wildcards, port.number);
         wildcard.bytes.push({ service, port });
         if (port.protocol === "auto") wildcard.http.push(service);
       }
       for (const address of addresses) {
+        if (isTakenAddress(scope, service, address)) {
+          findings.push(foreignAddress(service, address));
+          continue;
+        }
         const key = `${address}_${port.number}`;
         const first = taken.get(key);
         if (first !== undefined) {
@@ -87,19 +91,6 @@ function isReserved(service: Service, { number }: ServicePort, findings: Finding
   return true;
 }
 
-/** Single addresses to listen on: the virtual ones, or, for a headless service, those of its endpoints, which the client got from DNS. */
-function bindAddresses(scope: Scope, service: Service): readonly string[] {
-  if (!service.headless) return addressesOf(service, scope.proxy).filter((address) => !address.includes("/"));
-  return [
-    ...new Set(
-      scope
-        .endpointsOf(service)
-        .endpoints.filter(({ ready }) => ready)
-        .map(({ address }) => address),
-    ),
-  ];
-}
-
 function addressListener(scope: Scope, service: Service, port: ServicePort, address: string, findings: Finding[]): Listener {
   const chains = tcpChains(scope, service, port, findings);
   const origin = [service.origin];
@@ -117,9 +108,14 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
   for (const { service, port: own } of bytes) {
     const ranges = service.addresses.filter((address) => address.includes("/"));
     for (const chain of tcpChains(scope, service, own, findings)) {
-      const narrowed = narrow(chain, service, own, ranges);
-      if (!matchesAll(narrowed.match)) {
-        if (!chains.some(({ match }) => sameMatch(match, narrowed.match))) chains.push(narrowed);
+      const match = confine(scope, service, narrow(chain, service, own, ranges).match);
+      if (match === undefined) {
+        findings.push(tooWide(service, port));
+        continue;
+      }
+      const narrowed: FilterChain = { ...chain, match };
+      if (!matchesAll(match)) {
+        if (!chains.some((other) => sameMatch(other.match, match))) chains.push(narrowed);
       } else if (last === undefined) last = { chain: narrowed, service };
       else findings.push(cannotTell(service, last.service, port));
     }
@@ -163,5 +159,23 @@ function cannotTell(service: Service, first: Service, port: number): Finding {
     help: "give the service an address of its own, or let the mesh answer its clients' DNS",
     origin: service.origin,
     related: [{ message: "the one that is reached", resource: first.origin.ref }],
+  };
+}
+
+function foreignAddress({ host, origin }: Service, address: string): Finding {
+  return {
+    code: "KMK3003",
+    message: `address ${address} belongs to another namespace's service; "${host}" is not reached by it`,
+    help: "take the address out, or leave addresses away: the mesh chooses one",
+    origin,
+  };
+}
+
+function tooWide({ host, namespace, origin }: Service, port: number): Finding {
+  return {
+    code: "KMK3003",
+    message: `"${host}" would take other services' bytes on port ${port}; it is reached from namespace "${namespace}" only`,
+    help: `give it addresses of its own, or set exportTo: ["."] if that is meant`,
+    origin,
   };
 }

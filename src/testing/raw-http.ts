@@ -1,0 +1,52 @@
+import { connect } from "node:net";
+
+export interface RawReply {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+}
+
+export interface RawRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+/** One HTTP/1.1 request byte for byte as given, on a connection that ends with it. Undefined where the connection ended without an answer. */
+export function sendRaw(port: number, { method, path, authority, headers }: RawRequest): Promise<RawReply | undefined> {
+  const lines = [["host", authority], ...headers, ["connection", "close"]].map(([name, value]) => `${name}: ${value}\r\n`);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1")));
+    socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer to ${method} ${path} on port ${port}`)));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(parse(Buffer.concat(chunks).toString("latin1"))));
+  });
+}
+
+function parse(text: string): RawReply | undefined {
+  const end = text.indexOf("\r\n\r\n");
+  if (end === -1) return undefined;
+  const [first = "", ...lines] = text.slice(0, end).split("\r\n");
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
+  });
+  const chunked = headers.some(([name, value]) => name === "transfer-encoding" && value === "chunked");
+  const rest = text.slice(end + 4);
+  return { status: Number(first.split(" ")[1]), headers, body: chunked ? withoutChunks(rest) : rest };
+}
+
+function withoutChunks(text: string): string {
+  let body = "";
+  for (let at = 0; at < text.length; ) {
+    const line = text.indexOf("\r\n", at);
+    const size = Number.parseInt(text.slice(at, line), 16);
+    if (line === -1 || !(size > 0)) break;
+    body += text.slice(line + 2, line + 2 + size);
+    at = line + 2 + size + 2;
+  }
+  return body;
+}
