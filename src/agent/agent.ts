@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { checkEnvoyVersion } from "./envoy-advisories.ts";
 import { envoyVersion } from "./envoy-binary.ts";
 import { type ControlActions, serveControl } from "./control.ts";
@@ -37,8 +38,11 @@ export interface Agent {
   /** Published vulnerabilities of the Envoy in use (KMK4002). */
   readonly diagnostics: readonly Diagnostic[];
   readonly proxies: ControlActions;
-  /** Ends the agent. Envoys go on for the next agent, unless `stopProxies`: then they are drained and ended. */
-  close(options?: { readonly stopProxies?: boolean; readonly drainMs?: number }): Promise<void>;
+  /**
+   * Ends the agent. Envoys go on for the next agent, unless `stopProxies`: then they are drained and ended. With `keepIdentities` their keys
+   * and configuration stay for the next agent all the same: a join token admits once, so that without them it could not come back.
+   */
+  close(options?: { readonly stopProxies?: boolean; readonly drainMs?: number; readonly keepIdentities?: boolean }): Promise<void>;
 }
 
 interface KeptProxy {
@@ -59,10 +63,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     socket,
     diagnostics: checkEnvoyVersion(version, options.envoyPath),
     proxies,
-    async close({ stopProxies = false, drainMs = 0 } = {}) {
+    async close({ stopProxies = false, drainMs = 0, keepIdentities = false } = {}) {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
-      await proxies.close(stopProxies, drainMs);
+      await proxies.close((proxy) => {
+        if (!stopProxies) return proxy.release();
+        return keepIdentities ? proxy.stop(drainMs) : proxy.remove(drainMs);
+      });
     },
   };
 }
@@ -95,7 +102,7 @@ class Proxies implements ControlActions {
   async put(spec: ProxySpec): Promise<ProxyStatus> {
     return await this.#inTurn(keyOf(spec.namespace, spec.name), async () => {
       const existing = this.#proxies.get(keyOf(spec.namespace, spec.name));
-      if (existing !== undefined && JSON.stringify(existing.spec) === JSON.stringify(spec)) return existing.status;
+      if (existing !== undefined && isSame(existing.spec, spec)) return existing.status;
       // Envoy's node can't be changed while it runs.
       await existing?.remove(0);
       return (await this.#open(spec)).status;
@@ -119,10 +126,9 @@ class Proxies implements ControlActions {
     return this.#proxies.get(keyOf(namespace, name))?.adminSocket;
   }
 
-  async close(stopProxies: boolean, drainMs: number): Promise<void> {
+  async close(end: (proxy: WorkloadProxy) => Promise<void>): Promise<void> {
     await Promise.allSettled(this.#turns.values());
-    const proxies = [...this.#proxies.values()];
-    await Promise.allSettled(proxies.map((proxy) => (stopProxies ? proxy.remove(drainMs) : proxy.release())));
+    await Promise.allSettled([...this.#proxies.values()].map(end));
     this.#proxies.clear();
   }
 
@@ -159,6 +165,12 @@ class Proxies implements ControlActions {
       if (this.#turns.get(key) === turn) this.#turns.delete(key);
     }
   }
+}
+
+/** As they would be kept: a spec that was read back is the same although its fields are in another order. */
+function isSame(one: ProxySpec, other: ProxySpec): boolean {
+  const plain = (spec: ProxySpec): unknown => JSON.parse(JSON.stringify(spec));
+  return isDeepStrictEqual(plain(one), plain(other));
 }
 
 function keyOf(namespace: string, name: string): string {

@@ -64,12 +64,13 @@ export class EnvoyProcess {
     return { pid: this.#process?.pid, isLive: this.#isLive, restarts: this.#restarts, lastError: this.#lastError };
   }
 
-  /** Adopts the Envoy of an earlier agent if it still runs; says whether it did. */
-  adopt(): boolean {
+  /** Adopts the Envoy of an earlier agent if it still runs; says whether it did. Whether it is live is known then. */
+  async adopt(): Promise<boolean> {
     const found = readJson(this.#settings.processFile);
     if (!isProcessId(found) || !isAlive(found)) return false;
     this.#process = found;
     this.#startedAtMs = performance.now();
+    await this.#checkLive(found);
     this.#watch();
     return true;
   }

@@ -80,6 +80,11 @@ export class RelaySession {
     });
   }
 
+  /** Envoy has said that it is the proxy of this socket. */
+  get hasMet(): boolean {
+    return this.#node !== undefined;
+  }
+
   get isConnected(): boolean {
     return this.#upstream.isUp;
   }
@@ -96,6 +101,8 @@ export class RelaySession {
 
   /** @throws on bytes that are no request. */
   receive(bytes: Buffer): void {
+    // What is still on its way after the end is not answered: a write would take the status's place.
+    if (this.#isEnded) return;
     const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
     if (this.#node === undefined && !this.#meet(request)) return;
     const known = this.#subscriptions.get(request.typeUrl);

@@ -182,6 +182,26 @@ describe("the relay", () => {
     await good.next("cluster");
   });
 
+  test.each([
+    { title: "garbage", speak: (stranger: ReturnType<typeof envoy>) => stranger.raw(Buffer.from("ffffff", "hex")), nodeId: undefined },
+    {
+      title: "another node",
+      speak: (stranger: ReturnType<typeof envoy>) => stranger.subscribe("cluster"),
+      nodeId: "sidecar~10.0.0.1~a.b~b.svc.cluster.local",
+    },
+  ])("$title on the socket costs the proxy nothing: its stream goes on", async ({ speak, nodeId }) => {
+    await start();
+    const client = envoy();
+    client.subscribe("cluster");
+    await client.next("cluster");
+    const stranger = envoy(nodeId === undefined ? {} : { nodeId });
+    speak(stranger);
+    await stranger.ended();
+    expect(relay.status().connected).toBe(true);
+    client.subscribe("secret", ["default"]);
+    expect((await client.next("secret")).resources.map(({ name }) => name)).toEqual(["default"]);
+  });
+
   test("keeps its socket and its copy private, and writes no secret to disk", async () => {
     await start();
     const client = envoy();

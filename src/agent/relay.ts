@@ -109,8 +109,6 @@ class EnvoyRelay implements Relay {
 
   #accept(call: EnvoyCall): void {
     call.on("error", () => undefined);
-    // One Envoy, one stream: the newer one counts, the older is of a connection that is about to end.
-    this.#session?.end(status.ABORTED, "the proxy has opened another stream");
     const { upstream, node, nodeMetadata, secrets, mayServeStale, random = Math.random } = this.#options;
     const observe = (event: RelayEvent) => this.#observe(event);
     const session = new RelaySession({
@@ -124,7 +122,6 @@ class EnvoyRelay implements Relay {
       cache: this.#cache,
       observe,
     });
-    this.#session = session;
     call.on("data", (bytes: Buffer) => this.#receive(session, bytes));
     call.on("end", () => call.end());
     for (const event of ["cancelled", "close"]) call.on(event, () => this.#ended(session));
@@ -133,10 +130,18 @@ class EnvoyRelay implements Relay {
   #receive(session: RelaySession, bytes: Buffer): void {
     try {
       session.receive(bytes);
+      if (session.hasMet) this.#adopt(session);
     } catch (error) {
       this.#lastError = error instanceof Error ? error.message : String(error);
       session.end(status.INVALID_ARGUMENT, "the request is not a discovery request");
     }
+  }
+
+  /** One Envoy, one stream: the newer one counts, as soon as it has said who it is; the older is of a connection that is about to end. */
+  #adopt(session: RelaySession): void {
+    if (this.#session === session) return;
+    this.#session?.end(status.ABORTED, "the proxy has opened another stream");
+    this.#session = session;
   }
 
   #ended(session: RelaySession): void {

@@ -66,6 +66,8 @@ export class WorkloadProxy {
   #isClosed = false;
   #wasReady = false;
   #startError: string | undefined;
+  #saidRefusal: string | undefined;
+  #configuredPid: number | undefined;
 
   constructor(settings: WorkloadProxySettings) {
     const { spec, runDir, stateDir, trustDomain } = settings;
@@ -106,7 +108,10 @@ export class WorkloadProxy {
     const maxConnections = Math.min(spec.type === "router" ? GATEWAY_CONNECTIONS : SIDECAR_CONNECTIONS, Math.floor(fileLimit() / 2));
     const bootstrap = makeBootstrap({ spec, xdsSocket: socketPath, adminSocket: this.adminSocket, maxConnections });
     writePrivately(join(stateDir, "bootstrap.json"), JSON.stringify(bootstrap));
-    if (this.#envoy.adopt()) this.#observe("adopted", `pid ${this.#envoy.state.pid}`);
+    if (await this.#envoy.adopt()) {
+      this.#configuredPid = this.#envoy.state.pid;
+      this.#observe("adopted", `pid ${this.#configuredPid}`);
+    }
     this.#keys.start();
     this.#relay = await startRelay({
       socketPath,
@@ -129,14 +134,19 @@ export class WorkloadProxy {
     await this.#relay?.close();
   }
 
-  /** Drains and ends Envoy, then forgets the workload: its key too. */
-  async remove(drainMs: number): Promise<void> {
+  /** Drains and ends Envoy; the key and the configuration stay. */
+  async stop(drainMs: number): Promise<void> {
     this.#isDraining = true;
     this.#isClosed = true;
     await this.#envoy.stop(drainMs);
     this.#keys.close();
     await this.#relay?.close();
     rmSync(this.#settings.runDir, { recursive: true, force: true });
+  }
+
+  /** As `stop`, then forgets the workload: its key too. */
+  async remove(drainMs: number): Promise<void> {
+    await this.stop(drainMs);
     for (const file of FORGOTTEN) {
       rmSync(join(this.#settings.stateDir, file), { force: true });
     }
@@ -169,11 +179,14 @@ export class WorkloadProxy {
   }
 
   get #isReady(): boolean {
-    const acknowledged = this.#relay?.status().acknowledged === true;
-    return this.#envoy.state.isLive && acknowledged && this.#keys.current !== undefined && !this.#isDraining;
+    const { pid, isLive } = this.#envoy.state;
+    // An Envoy that was adopted, or whose stream breaks, serves with the configuration that it has: not to be called unready meanwhile.
+    const isConfigured = this.#relay?.status().acknowledged === true || (pid !== undefined && pid === this.#configuredPid);
+    return isLive && isConfigured && this.#keys.current !== undefined && !this.#isDraining;
   }
 
   #relayEvent(event: RelayEvent): void {
+    if (this.#relay?.status().acknowledged === true) this.#configuredPid = this.#envoy.state.pid;
     if (event.kind !== "ack") this.#observe("relay", "reason" in event ? `${event.kind}: ${event.reason}` : event.kind);
     this.#noteReadiness();
   }
@@ -198,9 +211,18 @@ export class WorkloadProxy {
   }
 
   #noteReadiness(): void {
+    this.#noteRefusal();
     if (this.#isClosed || this.#isReady === this.#wasReady) return;
     this.#wasReady = this.#isReady;
     this.#observe(this.#wasReady ? "ready" : "not-ready", this.status.lastError);
+  }
+
+  /** Says why there is no certificate, each reason once. */
+  #noteRefusal(): void {
+    const reason = this.#keys.lastError;
+    if (reason === this.#saidRefusal || this.#isClosed) return;
+    this.#saidRefusal = reason;
+    if (reason !== undefined) this.#observe("alarm", `no certificate: ${reason}`);
   }
 
   #observe(kind: AgentEvent["kind"], detail?: string): void {

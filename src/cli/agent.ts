@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { findEnvoy, type ProxySpec } from "../agent/index.ts";
 import { type AgentProcessOptions, runAgent } from "../controlplane/agent-process.ts";
 import { placesOf } from "../controlplane/config.ts";
@@ -60,9 +60,20 @@ export const agent = defineCommand({
       say,
       signal: io.signal,
     });
+    removeIfEmpty(join(places.run, "p"), places.run);
     return EXIT.done;
   },
 });
+
+function removeIfEmpty(...folders: readonly string[]): void {
+  for (const folder of folders) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Somebody else has a socket there.
+    }
+  }
+}
 
 function toProxySpec(name: string, namespace: string, options: OptionValues<typeof OPTIONS>): ProxySpec {
   return {

@@ -1,8 +1,12 @@
-import { resolve } from "node:path";
+import { rmSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { placesOf } from "../controlplane/config.ts";
+import { endLeftovers } from "../controlplane/leftovers.ts";
 import { stopRun } from "../controlplane/lifecycle.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
-import { findMesh } from "./find-mesh.ts";
+import { type FoundMesh, findMesh } from "./find-mesh.ts";
+import type { Io } from "./io.ts";
 
 /** Draining takes its time; what has not ended by then is ended. */
 const GRACE_MS = 30_000;
@@ -15,8 +19,27 @@ export const down = defineCommand({
   async run({ args, options, io }) {
     const folder = resolve(io.cwd, args[0] ?? options.dir ?? ".");
     const found = findMesh(folder);
-    const stopped = found !== undefined && (await stopRun(found.record, { graceMs: GRACE_MS }));
-    io.stdout.write(stopped ? `stopped the mesh of ${found.record.root}\n` : `no mesh runs in ${folder}\n`);
+    if (found === undefined) {
+      io.stdout.write(`no mesh runs in ${folder}\n`);
+      return EXIT.done;
+    }
+    const { root } = found.record;
+    const stopped = await stopRun(found.record, { graceMs: GRACE_MS });
+    await removeLeftovers(found, io);
+    io.stdout.write(stopped ? `stopped the mesh of ${root}\n` : `the mesh of ${root} had been killed; what it left is cleared away\n`);
     return EXIT.done;
   },
 });
+
+/** What a mesh that was killed could not end and remove itself: processes, its sockets, its record. State and logs stay. */
+async function removeLeftovers({ record, state }: FoundMesh, io: Io): Promise<void> {
+  const { runFile, run: expected } = placesOf(record.root, io.environment, state);
+  // Its XDG_RUNTIME_DIR may have been another one; whatever else a record names is left alone.
+  const run = dirname(record.adminSocket);
+  const isRunFolder = basename(run) === basename(expected) && basename(dirname(run)) === basename(dirname(expected));
+  if (isRunFolder) {
+    await endLeftovers({ run, state });
+    rmSync(run, { recursive: true, force: true });
+  }
+  rmSync(runFile, { force: true });
+}

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -61,7 +61,16 @@ async function startMesh(
       heldResource(istio("DestinationRule", "reviews", "shop", { host: "reviews", subsets: [{ name: "v1" }, { name: "v2" }] })),
     ],
     proxies,
-    diagnostics: [diagnostic("KMK2004", { message: "subset v9 does not exist", position: { file: "a.yaml", line: 3, column: 1 } })],
+    diagnostics: [
+      diagnostic("KMK2004", { message: "subset v9 does not exist", position: { file: "a.yaml", line: 3, column: 1 } }),
+      {
+        ...diagnostic("KMK1003", {
+          message: "spec.resources has an effect on Kubernetes only",
+          position: { file: "a.yaml", line: 5, column: 1 },
+        }),
+        severity: "info",
+      },
+    ],
   }),
 ): Promise<void> {
   const socket = join(folder, "admin.sock");
@@ -203,9 +212,11 @@ describe("status", () => {
         "shop        users-1    yes     1.40.0   acknowledged 60s ago      15m old, ends in 45m   spiffe://cluster.local/ns/shop/sa/users",
         "",
         "a.yaml:3:1: error KMK2004: subset v9 does not exist",
+        "1 note on what has no effect here: kumiko status -o wide",
         "",
       ].join("\n"),
     );
+    expect((await kumiko("status -o wide")).out).toContain("a.yaml:5:1: info KMK1003: spec.resources has an effect on Kubernetes only\n");
     expect(JSON.parse((await kumiko("status -o json")).out)).toMatchObject({
       trustDomain: "cluster.local",
       proxies: [{ name: "users-1" }, { name: "cart-1" }],
@@ -230,6 +241,12 @@ describe("without a mesh", () => {
     const { code, err } = await kumiko("get pods");
     expect(err).toContain("is not running");
     expect(code).toBe(3);
+  });
+
+  test("down removes the record that a killed mesh left", async () => {
+    await startMesh();
+    expect((await kumiko("down")).code).toBe(0);
+    expect(existsSync(join(folder, ".kumiko", "run.json"))).toBe(false);
   });
 
   test("down says that there is nothing to stop", async () => {

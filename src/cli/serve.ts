@@ -68,7 +68,7 @@ async function serveAlone(options: ControlPlaneOptions, io: Io): Promise<number>
     say(`  admin API: ${adminSocket}`);
     return await runUntil(io.signal, controlPlane);
   } finally {
-    releaseRun(places.runFile);
+    releaseRun(places);
   }
 }
 

@@ -12,14 +12,14 @@ export interface StatusBody extends MeshStatus {
   readonly diagnostics: { readonly errors: number; readonly warnings: number };
 }
 
-/** More than this many would push the workloads off the screen; `-o json` has all. */
+/** More than this many would push the workloads off the screen; `-o wide` has all, and the notes. */
 const DIAGNOSTICS_SHOWN = 10;
 
 export const status = defineCommand({
   name: "status",
   summary: "Show what runs: control plane, authority, and each workload's proxy",
   options: { output: DATA_OPTION },
-  examples: ["kumiko status", "kumiko status -o json"],
+  examples: ["kumiko status", "kumiko status -o wide", "kumiko status -o json"],
   async run({ options, io }) {
     const client = connectClient(options, io);
     const [body, { items: diagnostics }] = await Promise.all([
@@ -43,10 +43,13 @@ function writeText(body: StatusBody, proxies: readonly ProxyStatus[], diagnostic
   io.stdout.write("\n");
   if (proxies.length === 0) io.stdout.write("no workload with a proxy yet\n");
   else writeTable(io, columns(io.now()), proxies.toSorted(byName), wide);
-  const shown = diagnostics.toSorted(bySeverity).slice(0, DIAGNOSTICS_SHOWN);
-  if (shown.length > 0) io.stdout.write("\n");
+  if (diagnostics.length > 0) io.stdout.write("\n");
+  const problems = wide ? diagnostics : diagnostics.filter(({ severity }) => severity !== "info");
+  const shown = problems.toSorted(bySeverity).slice(0, wide ? undefined : DIAGNOSTICS_SHOWN);
   for (const diagnostic of shown) io.stdout.write(renderDiagnostic(diagnostic, paint, io.cwd));
-  if (diagnostics.length > shown.length) io.stdout.write(`… and ${diagnostics.length - shown.length} more: kumiko status -o json\n`);
+  if (problems.length > shown.length) io.stdout.write(`… and ${problems.length - shown.length} more: kumiko status -o wide\n`);
+  const notes = diagnostics.length - problems.length;
+  if (notes > 0) io.stdout.write(`${counted(notes, "note")} on what has no effect here: kumiko status -o wide\n`);
 }
 
 function columns(now: number): readonly Column<ProxyStatus>[] {

@@ -1,6 +1,7 @@
 import { relative, resolve } from "node:path";
 import { type Environment, placesOf } from "../controlplane/config.ts";
-import { type Progress, type RunningMesh, startUp } from "../controlplane/up.ts";
+import type { Progress } from "../controlplane/progress.ts";
+import { type RunningMesh, startUp } from "../controlplane/up.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { findMesh } from "./find-mesh.ts";
@@ -37,13 +38,16 @@ export const up = defineCommand({
       ...(mode !== undefined && { mode }),
       ...(options.envoy !== undefined && { envoy: options.envoy }),
     });
-    if (!io.signal.aborted) {
-      io.stdout.write(whatToTry(mesh, places.root, io, paint));
-      await new Promise((done) => io.signal.addEventListener("abort", done, { once: true }));
+    try {
+      if (!io.signal.aborted) {
+        io.stdout.write(whatToTry(mesh, places.root, io, paint));
+        await Promise.race([new Promise((done) => io.signal.addEventListener("abort", done, { once: true })), mesh.failed]);
+      }
+    } finally {
+      io.stdout.write("\nstopping…\n");
+      await mesh.stop();
+      io.stdout.write("stopped\n");
     }
-    io.stdout.write("\nstopping…\n");
-    await mesh.stop();
-    io.stdout.write("stopped\n");
     return EXIT.done;
   },
 });

@@ -44,6 +44,7 @@ test("no answer in time: timeout", async () => {
 
 test.each([
   { title: "a Kubernetes Status", body: { kind: "Status", message: "no such pod" }, expected: "no such pod" },
+  { title: "an answer of the agent", body: { error: "the name is too long" }, expected: "the name is too long" },
   { title: "a text", body: "gone", expected: "gone" },
   { title: "nothing", body: "", expected: "answered 500" },
 ])("the message of $title", ({ body, expected }) => {

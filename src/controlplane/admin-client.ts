@@ -65,8 +65,12 @@ function parse(text: string, contentType: string): unknown {
   }
 }
 
-/** The message of a Kubernetes `Status`, or the answer's own text. */
+/** The message of a Kubernetes `Status`, the `error` of the agent's control API, or the answer's own text. */
 export function messageOf({ status, body }: Pick<AdminAnswer, "status" | "body">): string {
-  if (typeof body === "object" && body !== null && "message" in body && typeof body.message === "string") return body.message;
+  const { message, error } = (typeof body === "object" && body !== null ? body : {}) as {
+    readonly message?: unknown;
+    readonly error?: unknown;
+  };
+  for (const said of [message, error]) if (typeof said === "string") return said;
   return typeof body === "string" && body !== "" ? body : `answered ${status}`;
 }

@@ -30,7 +30,10 @@ export async function runAgent(options: AgentProcessOptions): Promise<void> {
     observe: ({ proxy: name, kind, detail }) => say(`${name}: ${kind}${detail === undefined ? "" : ` ${detail}`}`),
   });
   for (const { message } of agent.diagnostics) say(message);
-  if (proxy !== undefined) await agent.proxies.put(proxy);
-  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  await agent.close({ stopProxies: true });
+  try {
+    if (proxy !== undefined) await agent.proxies.put(proxy);
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  } finally {
+    await agent.close({ stopProxies: true, keepIdentities: proxy !== undefined });
+  }
 }

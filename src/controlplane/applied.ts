@@ -1,5 +1,5 @@
 import type { Resource, ResourceRef } from "../model/resource.ts";
-import { lastGoodInStore, type LastGoodTexts, startStoreSource } from "../source/index.ts";
+import { lastGoodInStore, type LastGoodKeys, lastGoodKeysInStore, type LastGoodTexts, startStoreSource } from "../source/index.ts";
 import { openSqliteStore, type Written } from "../store/index.ts";
 import type { Held, Input } from "./world.ts";
 
@@ -10,6 +10,8 @@ export interface Applied {
   delete(ref: ResourceRef): Promise<boolean>;
   /** Files as they were when they last could be read. */
   readonly lastGood: LastGoodTexts;
+  /** Keys of token issuers as they were last fetched. */
+  readonly lastGoodKeys: LastGoodKeys;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function openApplied(file: string, onChange: (input: Input) => void
   });
   return {
     lastGood: lastGoodInStore(store),
+    lastGoodKeys: lastGoodKeysInStore(store),
     async put(ref, document) {
       const expectedRevision = (await store.get(ref))?.revision ?? 0;
       return await settled(store.put(ref, document, { expectedRevision }));

@@ -17,7 +17,7 @@ import { MeshError } from "../model/error.ts";
 import type { Profile } from "../schema/mesh-config.ts";
 import { startFileSource } from "../source/index.ts";
 import { startKeySetSource } from "../source/key-sets.ts";
-import { checkLoopback, createGrpcServer, createXdsService, type XdsService } from "../xds/index.ts";
+import { checkLoopback, createGrpcServer, createXdsService, isOfDomain, type XdsService } from "../xds/index.ts";
 import { type Applied, openApplied } from "./applied.ts";
 import { createBackend } from "./backend.ts";
 import type { Places } from "./config.ts";
@@ -98,7 +98,7 @@ async function open(options: ControlPlaneOptions, closers: Closers): Promise<Omi
   const joinTokens = createJoinTokens({ store: createMemoryTokenStore(), rootsPem: authority.rootsPem });
   const xds = createXdsService({
     snapshotFor: (proxy) => live.snapshotFor(proxy),
-    authorize: () => true,
+    authorize: (peer) => isOfDomain(peer, trustDomain),
     observe: (event) => live.observe(event),
   });
   closers.push(() => xds.close());
@@ -129,6 +129,7 @@ async function startSources(
   const keys = startKeySetSource({
     hosts: options.hosts,
     ...(options.authorities.length > 0 && { ca: options.authorities }),
+    lastGood: applied.lastGoodKeys,
     onChange: (sets) => live.set("keys", { held: heldKeySets(sets), diagnostics: [] }),
     onProblem: (uri, problem) => options.say(`keys of ${uri}: ${problem}`),
   });
@@ -142,6 +143,8 @@ async function startSources(
       live.set("folder", { held: resources.map((resource) => ({ resource, revision: resource.hash, holder: "folder" })), diagnostics }),
   });
   closers.push(() => files.close());
+  // Proxies that hold keys must not be told that there are none.
+  await keys.recalled();
   // Not before everything was read: a runtime that is told of no Deployment ends its Pods.
   if (options.feedSocket !== undefined) {
     const feed = await serveFeed(options.feedSocket, () => live.world);

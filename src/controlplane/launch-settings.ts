@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
+import { MeshError } from "../model/error.ts";
+import { formatPosition } from "../model/position.ts";
 import { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "../runtime/index.ts";
 import { type Environment, LAUNCH_FILE, type Places } from "./config.ts";
 
@@ -35,4 +37,21 @@ export function readLaunchSettings(places: Places, environment: Environment): La
     authorities: paths(settings.authorities),
     outside: Object.fromEntries(outside.map(([name, program]) => [name, { ...program, env: { ...programEnv, ...program.env } }])),
   };
+}
+
+/** @throws MeshError `refused` where a part of `kumiko.yaml` is wrong and was left out: what is missing would be a riddle later on. */
+export function checkLaunchSettings({ diagnostics }: Pick<LaunchSettings, "diagnostics">, { root }: Pick<Places, "root">): void {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) return;
+  const lines = errors.map(({ message, position }) => (position === undefined ? message : `${formatPosition(position)}: ${message}`));
+  throw new MeshError("refused", lines.join("\n"), { help: `edit ${join(root, LAUNCH_FILE)}, then kumiko up ${root}` });
+}
+
+/** To be asked when `prepare` has run, which may make them. @throws MeshError `refused` where files or folders of resources don't exist. */
+export function checkResourcesExist({ resources }: Pick<LaunchSettings, "resources">, { root }: Pick<Places, "root">): void {
+  const missing = resources.filter((path) => !existsSync(path));
+  if (missing.length === 0) return;
+  throw new MeshError("refused", `no such file or folder: ${missing.join(", ")}`, {
+    help: `put manifests there, or name others under resources in ${join(root, LAUNCH_FILE)}`,
+  });
 }

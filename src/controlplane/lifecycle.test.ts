@@ -41,8 +41,10 @@ describe("a claim on a folder", () => {
     claimRun(file, record(process.pid));
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ pid: process.pid });
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    releaseRun(file);
-    expect(existsSync(file)).toBe(false);
+    const run = join(folder, "run");
+    makePrivateFolder(run);
+    releaseRun({ runFile: file, run });
+    expect([existsSync(file), existsSync(run)]).toEqual([false, false]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../model/error.ts";
-import { readRunRecord, type RunRecord } from "./config.ts";
+import { type Places, readRunRecord, type RunRecord } from "./config.ts";
 
 /**
  * When a process started, in clock ticks since boot (proc(5), field 22 of `stat`): with the pid it names one process for ever, so that a
@@ -64,8 +64,11 @@ export function claimRun(file: string, record: RunRecord): void {
   writeAtomically(file, `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
-export function releaseRun(file: string): void {
-  if (readRunRecord(file)?.pid === process.pid) rmSync(file, { force: true });
+/** Takes back the claim of this process, and removes the folder of its sockets. */
+export function releaseRun({ runFile, run }: Pick<Places, "runFile" | "run">): void {
+  if (readRunRecord(runFile)?.pid !== process.pid) return;
+  rmSync(run, { recursive: true, force: true });
+  rmSync(runFile, { force: true });
 }
 
 /** Sends a signal to the recorded process, and waits for its end. Returns false where it was not running. */

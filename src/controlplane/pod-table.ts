@@ -4,9 +4,15 @@ import type { ObservedPod } from "../runtime/index.ts";
 export class PodTable {
   #pods: readonly ObservedPod[] | undefined;
   #wake: () => void = () => {};
+  #isSettled = false;
 
   get count(): number {
     return this.#pods?.filter(({ ready }) => ready).length ?? 0;
+  }
+
+  /** All were ready once, or nobody waits for them any more. */
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   set(pods: readonly ObservedPod[]): void {
@@ -19,7 +25,10 @@ export class PodTable {
     const end = AbortSignal.any([AbortSignal.timeout(timeoutMs), signal]);
     for (;;) {
       const waiting = this.#pods?.filter(({ ready }) => !ready);
-      if (waiting?.length === 0 || end.aborted) return waiting ?? [];
+      if (waiting?.length === 0 || end.aborted) {
+        this.#isSettled = true;
+        return waiting ?? [];
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         end.addEventListener("abort", () => resolve(), { once: true });

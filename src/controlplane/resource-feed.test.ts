@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -78,4 +79,13 @@ test("a follower goes on when the server has been away", async () => {
 
 test("the socket is for its owner only: secrets pass through it", () => {
   expect(statSync(join(folder, "feed.sock")).mode & 0o777).toBe(0o600);
+});
+
+test.each(["//", "/?kinds=%zz", "http://[", "*"])("a request for %s, which is no address, is answered like any other", async (path) => {
+  const status = await new Promise((resolve, reject) => {
+    request({ socketPath: join(folder, "feed.sock"), path }, (answer) => resolve(answer.resume().statusCode))
+      .once("error", reject)
+      .end();
+  });
+  expect(status).toBe(200);
 });

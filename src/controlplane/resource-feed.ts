@@ -35,9 +35,9 @@ const MAX_URL = 4096;
 export async function serveFeed(socket: string, world: () => World): Promise<FeedServer> {
   const waiting = new Set<() => void>();
   const server = createServer({ maxHeaderSize: 2 * MAX_URL }, async (request, response) => {
-    const { searchParams } = new URL(request.url ?? "/", "http://feed");
-    const kinds = new Set((searchParams.get("kinds") ?? "").split(","));
-    if (searchParams.get("after") === world().revision) await nextChange(waiting);
+    const query = new URLSearchParams(/\?.*/.exec(request.url ?? "")?.[0]);
+    const kinds = new Set((query.get("kinds") ?? "").split(","));
+    if (query.get("after") === world().revision) await nextChange(waiting);
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(toFeed(world(), kinds)));
   });
   rmSync(socket, { force: true });

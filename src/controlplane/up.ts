@@ -1,30 +1,22 @@
-import { randomUUID } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkEnvoyVersion, type EnvoyBinary, findEnvoy } from "../agent/index.ts";
 import { MeshError } from "../model/error.ts";
-import {
-  checkSystem,
-  type Host,
-  type MachineEvent,
-  type ObservedPod,
-  RUNTIME_KINDS,
-  type RuntimeMode,
-  startHost,
-  type SystemCheck,
-} from "../runtime/index.ts";
+import { checkSystem, type ObservedPod, type RuntimeMode, type SystemCheck } from "../runtime/index.ts";
 import type { Profile } from "../schema/mesh-config.ts";
 import { ask } from "./admin-client.ts";
 import type { Environment, Places } from "./config.ts";
 import { followDiagnostics } from "./follow-diagnostics.ts";
-import { type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
+import { checkLaunchSettings, checkResourcesExist, type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
+import { endLeftovers } from "./leftovers.ts";
 import { claimRun, makePrivateFolder, releaseRun, startTimeOf, writeAtomically } from "./lifecycle.ts";
 import { meshSettled } from "./mesh-settled.ts";
 import { PodTable } from "./pod-table.ts";
 import { prepare } from "./prepare.ts";
-import { followFeed } from "./resource-feed.ts";
+import type { Progress } from "./progress.ts";
 import { sampleFolder, selfCommand } from "./self.ts";
 import { type Supervised, supervise } from "./supervise.ts";
+import { DRAIN_SECONDS, startMachineProcess } from "./up-machine.ts";
 
 export interface UpOptions {
   readonly places: Places;
@@ -37,26 +29,19 @@ export interface UpOptions {
   readonly progress: Progress;
 }
 
-/** How a person follows the start. */
-export interface Progress {
-  /** Runs one step and says how it went and how long it took; `describe` tells what came of it. */
-  step<T>(name: string, work: () => Promise<T>, describe?: (result: T) => string): Promise<T>;
-  say(line: string): void;
-  warn(line: string): void;
-}
-
 export interface RunningMesh {
   readonly settings: LaunchSettings;
   readonly system: SystemCheck;
   /** Workloads that were not ready in time. */
   readonly notReady: readonly ObservedPod[];
+  /** Rejects when the mesh can't go on; `stop` is called then as well. */
+  readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
 
 const CONTROL_PLANE_START_MS = 30_000;
 const WORKLOADS_START_MS = 90_000;
 const SETTLE_MS = 10_000;
-const DRAIN_SECONDS = 2;
 const STOP_GRACE_MS = 15_000;
 
 /** Starts everything on this machine, step by step. What was started is stopped again where a step fails. */
@@ -72,11 +57,14 @@ export async function startUp(options: UpOptions): Promise<RunningMesh> {
     agentSocket: places.agentSocket,
     command: "up",
   });
-  const closers: (() => Promise<unknown> | unknown)[] = [() => releaseRun(places.runFile)];
+  const closers: (() => Promise<unknown> | unknown)[] = [() => releaseRun(places), () => endLeftovers(places)];
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
+    // Those of a mesh that was killed: its processes may still be about to end, and to remove sockets of the same names.
+    await endLeftovers(places);
+    rmSync(places.run, { recursive: true, force: true });
     return { ...(await start(options, closers)), stop };
   } catch (error) {
     await stop();
@@ -96,6 +84,7 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
   const { places, environment, progress } = options;
   for (const folder of [places.state, join(places.state, "logs"), places.run]) makePrivateFolder(folder);
   const settings = readLaunchSettings(places, environment);
+  checkLaunchSettings(settings, places);
   for (const { message, position } of settings.diagnostics)
     progress.warn(`${position === undefined ? "" : `${position.file}:${position.line}: `}${message}`);
   const system = await progress.step("system", async () => checkPrograms(checkSystem(undefined, options.mode)), describeSystem);
@@ -112,6 +101,7 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
       () => prepare(settings, places, environment),
       () => settings.prepare.join(" "),
     );
+  checkResourcesExist(settings, places);
 
   const trustDomain = await progress.step(
     "control plane",
@@ -121,18 +111,20 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
   await removeOldPods(places);
   closers.push(followDiagnostics(places.adminSocket, progress.warn));
   const pods = new PodTable();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {});
   const host = await progress.step(
     "machine",
-    () => startMachineProcess({ options, settings, system, envoy, trustDomain, pods }),
+    () => startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, fail: failure.reject }),
     () => Object.keys(settings.outside).join(", "),
   );
   closers.push(() => host.stop({ drainSeconds: DRAIN_SECONDS, graceMs: STOP_GRACE_MS }));
   const notReady = await progress.step(
     "workloads",
-    () => workloadsReady(options, pods),
+    () => Promise.race([workloadsReady(options, pods), failure.promise]),
     () => `${pods.count} ready`,
   );
-  return { settings, system, notReady };
+  return { settings, system, notReady, failed: failure.promise };
 }
 
 /** Ready is a workload that others reach: its Pod is ready, and every proxy has acknowledged a configuration that knows it. */
@@ -202,54 +194,4 @@ async function removeOldPods({ adminSocket }: Places): Promise<void> {
   };
   for (const { metadata } of items)
     await ask(adminSocket, `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`, { method: "DELETE" });
-}
-
-interface MachineParts {
-  readonly options: UpOptions;
-  readonly settings: LaunchSettings;
-  readonly system: SystemCheck;
-  readonly envoy: EnvoyBinary;
-  readonly trustDomain: string;
-  readonly pods: PodTable;
-}
-
-async function startMachineProcess({ options, settings, system, envoy, trustDomain, pods }: MachineParts): Promise<Host> {
-  const { places, progress } = options;
-  const common = { runDir: places.run, stateDir: places.state };
-  const agentFile = join(places.run, "agent.json");
-  const machineFile = join(places.run, "machine.json");
-  const controlPlane = { socket: places.controlPlaneSocket };
-  writeAtomically(agentFile, JSON.stringify({ ...common, controlPlane, trustDomain, envoyPath: envoy.path, generation: randomUUID() }));
-  const machine = { ...common, mode: system.mode, folder: places.root, visible: [], images: settings.images, drainSeconds: DRAIN_SECONDS };
-  const sockets = { adminSocket: places.adminSocket, agentSocket: places.agentSocket, feedSocket: places.feedSocket };
-  writeAtomically(machineFile, JSON.stringify({ ...machine, ...sockets, agentCommand: [...selfCommand(), "agent", "--of-up", agentFile] }));
-  const host = await startHost({
-    ...common,
-    mode: system.mode,
-    folder: places.root,
-    settings,
-    machineCommand: [...selfCommand(), "machine", machineFile],
-    subscribe: (listener) => followFeed(places.feedSocket, RUNTIME_KINDS, (resources) => listener(resources)),
-    onEvent: (event) => follow(event, pods, progress),
-    onEnd: (how) => progress.warn(`the machine ended: ${how}`),
-  });
-  await host.started;
-  return host;
-}
-
-function follow(event: MachineEvent, pods: PodTable, progress: Progress): void {
-  switch (event.kind) {
-    case "pods":
-      return pods.set(event.pods);
-    case "diagnostics":
-      for (const { message, position, help } of event.diagnostics) {
-        progress.warn(
-          `${position === undefined ? "" : `${position.file}:${position.line}: `}${message}${help === undefined ? "" : ` (${help})`}`,
-        );
-      }
-      return;
-    case "error":
-      return progress.warn(`${event.message}${event.help === undefined ? "" : ` (${event.help})`}`);
-    default:
-  }
 }

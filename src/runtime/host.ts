@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { LookupFunction } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { MeshError } from "../model/error.ts";
@@ -8,12 +9,14 @@ import { toBaseEnv } from "./machine.ts";
 import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
 import { HOST_SOCKET, MACHINE_SOCKET } from "./machine-protocol.ts";
 import { RELAY_RANGE } from "./network.ts";
-import { type OutsideProgramOptions, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { type OutsideProgramOptions, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { lookupOutside } from "./outside-lookup.ts";
 import { findRealAddress, type OutsideHost, toOutsideTable } from "./outside-table.ts";
 import { readChildren, sendSignal } from "./proc.ts";
 import { getProgram } from "./program.ts";
-import { dialFromSocket, type Endpoint, forwardToSocket } from "./relay.ts";
+import { dialFromSocket, type Endpoint, forwardToSocket, type Target } from "./relay.ts";
 import type { Subscribe } from "./resources.ts";
+import { RUN_MARK } from "./run-mark.ts";
 import { commandLine } from "./shell.ts";
 import type { RuntimeMode } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
@@ -61,10 +64,17 @@ export async function startHost(options: HostOptions): Promise<Host> {
     await Promise.all(ends.map((end) => end.close()));
     await Promise.all(programs.map((program) => program.stop(OUTSIDE_GRACE_MS)));
   };
+  const lookup = lookupOutside((name) =>
+    options.onEvent({
+      kind: "error",
+      message: `outside host ${name} leads to this machine itself: connections to it are refused`,
+      help: `if that is meant, add hosts: { ${name}: 127.0.0.1 } to kumiko.yaml`,
+    }),
+  );
   try {
     ends.push(
       await dialFromSocket(join(options.runDir, HOST_SOCKET), (hello) =>
-        hello.kind === "relay" ? findRealAddress(table, options.settings.hosts, hello) : undefined,
+        hello.kind === "relay" ? toTarget(hello, findRealAddress(table, options.settings.hosts, hello), lookup) : undefined,
       ),
     );
     for (const published of options.settings.publish) {
@@ -74,6 +84,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const hello = { kind: "publish", namespace, deployment, port } as const;
       ends.push(await forwardToSocket({ host: hostAddress, port: hostPort }, join(options.runDir, MACHINE_SOCKET), hello));
     }
+    await Promise.all(Object.entries(options.settings.outside).map(([name, program]) => refuseTaken(name, program)));
     programs.push(...Object.keys(options.settings.outside).map((name) => startOutside(name, options)));
     await Promise.all(programs.map(({ ready }) => ready));
   } catch (thrown) {
@@ -83,13 +94,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
   return toHost(startMachineProcess(options), options, closeAll);
 }
 
-function startOutside(name: string, { settings, folder, stateDir, mode, onEvent }: HostOptions): RunningProgram {
+/** What `hosts` maps is meant as it stands; every other name has to be outside. */
+function toTarget(asked: Target, real: Target | undefined, lookup: LookupFunction): Target | undefined {
+  return real === asked ? { host: asked.host, port: asked.port, lookup } : real;
+}
+
+function startOutside(name: string, { settings, folder, runDir, stateDir, mode, onEvent }: HostOptions): RunningProgram {
   const program = settings.outside[name] as OutsideProgramOptions["program"];
   const running = startOutsideProgram({
     name,
     program,
     folder,
-    env: toBaseEnv(process.env),
+    env: { ...toBaseEnv(process.env), ...(mode === "ports" && { [RUN_MARK]: runDir }) },
     log: new LogFile(join(stateDir, "logs", "outside", `${name}.log`)),
     contained: mode === "namespaces",
     onEnd: (how) => onEvent({ kind: "error", message: `outside program ${name} ended: ${how}`, help: `kumiko logs outside/${name}` }),

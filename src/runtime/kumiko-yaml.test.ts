@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { formatPosition } from "../model/position.ts";
 import { NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.ts";
 
-const read = (text: string) => {
-  const { settings, diagnostics } = readKumikoYaml(text, "kumiko.yaml");
+const read = (text: string, variables: Readonly<Record<string, string>> = {}) => {
+  const { settings, diagnostics } = readKumikoYaml(text, "kumiko.yaml", variables);
   return {
     settings,
     said: diagnostics.map(({ code, message, position }) => `${position ? formatPosition(position) : ""} ${code} ${message}`),
@@ -68,6 +68,7 @@ publish:
       said: "kumiko.yaml:4 KMK1001 outside.db.readyTimeoutSeconds: a number of seconds up to 3600 is needed",
     },
     { title: "a host that is a URL", text: "hosts:\n  a: http://b", said: "kumiko.yaml:2 KMK1001 hosts.a: a host or HOST:PORT is needed" },
+    { title: "a port that is none", text: "hosts:\n  a: b:99999", said: "kumiko.yaml:2 KMK1001 hosts.a: a host or HOST:PORT is needed" },
     {
       title: "a gateway without a namespace",
       text: "publish:\n  - gateway: x\n    port: 1",
@@ -95,6 +96,30 @@ publish:
   test("what is wrong is left out, the rest counts", () => {
     const { settings } = read("hosts:\n  a: http://b\n  c: d\nimages: 3");
     expect(settings).toEqual({ ...NO_SETTINGS, hosts: { c: "d" } });
+  });
+
+  test("a variable of the caller wins over the file's, wherever an address is written", () => {
+    const text = `
+env: { DB_PORT: 15432, GATEWAY_PORT: "8443", FOLDER: "\${STATE}/db" }
+outside:
+  db: { command: [sh, -c, "exec db \${DB_PORT}"], env: { PORT: "\${DB_PORT}" }, ready: "tcp:127.0.0.1:\${DB_PORT}" }
+hosts: { "db.internal:5432": "127.0.0.1:\${DB_PORT}" }
+publish: [{ gateway: a/b, port: 443, on: "127.0.0.1:\${GATEWAY_PORT}" }]
+try: ["curl localhost:\${GATEWAY_PORT} \${MISSING:-none}"]
+`;
+    const { settings, said } = read(text, { STATE: "/state", DB_PORT: "1" });
+    expect(said).toEqual([]);
+    expect(settings).toMatchObject({
+      env: { DB_PORT: "1", GATEWAY_PORT: "8443", FOLDER: "/state/db" },
+      outside: { db: { command: ["sh", "-c", "exec db ${DB_PORT}"], env: { PORT: "1" }, ready: "tcp:127.0.0.1:1" } },
+      hosts: { "db.internal:5432": "127.0.0.1:1" },
+      publish: [{ hostAddress: "127.0.0.1", hostPort: 8443 }],
+      try: ["curl localhost:8443 none"],
+    });
+  });
+
+  test("an address that a variable makes wrong is named", () => {
+    expect(read('hosts:\n  a: "b:${PORT}"').said).toEqual(["kumiko.yaml:2 KMK1001 hosts.a: a host or HOST:PORT is needed"]);
   });
 
   test("__proto__ as a name changes no object", () => {

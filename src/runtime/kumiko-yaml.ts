@@ -2,6 +2,7 @@ import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { didYouMean } from "../base/index.ts";
 import { type Diagnostic, diagnostic, type DiagnosticCode } from "../model/diagnostic.ts";
 import { formatPath, type JsonPath, type SourcePosition } from "../model/position.ts";
+import { expandVariables, type Variables } from "./variables.ts";
 
 /** How an image is run where there are no containers. */
 export interface ImageCommand {
@@ -71,10 +72,14 @@ export const NO_SETTINGS: KumikoSettings = {
 
 const MAX_BYTES = 256 * 1024;
 
-/** Reads `kumiko.yaml`. What is wrong is left out and named with `file:line`; the rest counts. */
+/**
+ * Reads `kumiko.yaml`. What is wrong is left out and named with `file:line`; the rest counts. `${NAME}` stands for one of the given variables or
+ * of the file's `env`, where the given ones win; commands of images and outside programs keep theirs, for the shell that runs them.
+ */
 export function readKumikoYaml(
   text: string,
   file: string,
+  variables: Variables = {},
 ): { readonly settings: KumikoSettings; readonly diagnostics: readonly Diagnostic[] } {
   const top = { file, line: 1, column: 1 };
   if (Buffer.byteLength(text) > MAX_BYTES) return refuse("KMK0003", `${file} is larger than 256 KiB`, top);
@@ -101,7 +106,7 @@ export function readKumikoYaml(
     return top;
   };
   const reader = new Reader(locate);
-  const settings = readSettings(reader, value);
+  const settings = readSettings(reader, value, variables);
   return { settings, diagnostics: reader.diagnostics };
 }
 
@@ -109,21 +114,29 @@ function refuse(code: DiagnosticCode, message: string, position: SourcePosition)
   return { settings: NO_SETTINGS, diagnostics: [diagnostic(code, { message, position })] };
 }
 
-function readSettings(reader: Reader, value: unknown): KumikoSettings {
+function readSettings(reader: Reader, value: unknown, given: Variables): KumikoSettings {
   const root = reader.map(value ?? {}, [], Object.keys(NO_SETTINGS));
+  const declared = Object.entries(readEnv(reader, root["env"], ["env"]));
+  const env = Object.fromEntries(declared.map(([name, text]) => [name, given[name] ?? expandVariables(text, given)]));
+  const variables = { ...env, ...given };
+  const fill: Fill = (text) => expandVariables(text, variables);
+  const words = (entry: unknown, path: JsonPath) => reader.words(entry, path).map(fill);
   return {
-    resources: reader.words(root["resources"], ["resources"]),
-    env: readEnv(reader, root["env"], ["env"]),
-    prepare: readCommand(reader, root["prepare"], ["prepare"]),
-    authorities: reader.words(root["authorities"], ["authorities"]),
-    token: readCommand(reader, root["token"], ["token"]),
-    try: reader.words(root["try"], ["try"]),
+    resources: words(root["resources"], ["resources"]),
+    env,
+    prepare: readCommand(reader, root["prepare"], ["prepare"]).map(fill),
+    authorities: words(root["authorities"], ["authorities"]),
+    token: readCommand(reader, root["token"], ["token"]).map(fill),
+    try: words(root["try"], ["try"]),
     images: reader.each(root["images"], ["images"], (entry, path) => readImage(reader, entry, path)),
-    outside: reader.each(root["outside"], ["outside"], (entry, path) => readOutside(reader, entry, path)),
-    hosts: reader.each(root["hosts"], ["hosts"], (entry, path) => readHost(reader, entry, path)),
-    publish: reader.list(root["publish"], ["publish"]).flatMap((entry, i) => readPublished(reader, entry, ["publish", i]) ?? []),
+    outside: reader.each(root["outside"], ["outside"], (entry, path) => readOutside(reader, entry, path, fill)),
+    hosts: reader.each(root["hosts"], ["hosts"], (entry, path) => readHost(reader, entry, path, fill)),
+    publish: reader.list(root["publish"], ["publish"]).flatMap((entry, i) => readPublished(reader, entry, ["publish", i], fill) ?? []),
   };
 }
+
+/** Replaces `${NAME}`. */
+type Fill = (text: string) => string;
 
 function readCommand(reader: Reader, value: unknown, path: JsonPath): readonly string[] {
   if (value === undefined) return [];
@@ -141,11 +154,11 @@ function readImage(reader: Reader, value: unknown, path: JsonPath): ImageCommand
   };
 }
 
-function readOutside(reader: Reader, value: unknown, path: JsonPath): OutsideProgram | undefined {
+function readOutside(reader: Reader, value: unknown, path: JsonPath, fill: Fill): OutsideProgram | undefined {
   const fields = reader.map(value, path, ["command", "workingDir", "env", "ready", "readyTimeoutSeconds"]);
   const [program, ...args] = reader.words(fields["command"], [...path, "command"]);
   if (program === undefined) return reader.wrong("a command is needed", [...path, "command"]);
-  const ready = reader.text(fields["ready"], [...path, "ready"]);
+  const ready = reader.text(fields["ready"], [...path, "ready"], fill);
   if (ready !== undefined && !/^(tcp:[^\s:]+:\d{1,5}|https?:\/\/\S+)$/.test(ready)) {
     return reader.wrong("ready is `tcp:HOST:PORT` or an http(s) URL", [...path, "ready"]);
   }
@@ -156,25 +169,27 @@ function readOutside(reader: Reader, value: unknown, path: JsonPath): OutsidePro
   return {
     command: [program, ...args],
     workingDir: reader.text(fields["workingDir"], [...path, "workingDir"]) ?? ".",
-    env: readEnv(reader, fields["env"], [...path, "env"]),
+    env: readEnv(reader, fields["env"], [...path, "env"], fill),
     ready,
     readyTimeoutMs: seconds * 1000,
   };
 }
 
-function readHost(reader: Reader, value: unknown, path: JsonPath): string | undefined {
-  const text = reader.text(value, path);
-  if (text === undefined || /^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$/.test(text)) return text;
+function readHost(reader: Reader, value: unknown, path: JsonPath, fill: Fill): string | undefined {
+  const text = reader.text(value, path, fill);
+  if (text === undefined) return text;
+  const [matched, port = "1"] = /^[A-Za-z0-9._-]{1,253}(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (matched !== undefined && isPort(Number(port))) return text;
   return reader.wrong("a host or HOST:PORT is needed", path);
 }
 
-function readPublished(reader: Reader, value: unknown, path: JsonPath): PublishedPort | undefined {
+function readPublished(reader: Reader, value: unknown, path: JsonPath, fill: Fill): PublishedPort | undefined {
   const fields = reader.map(value, path, ["gateway", "port", "on"]);
   const [namespace, deployment, ...rest] = (reader.text(fields["gateway"], [...path, "gateway"]) ?? "").split("/");
   if (!namespace || !deployment || rest.length > 0) return reader.wrong("gateway is NAMESPACE/DEPLOYMENT", [...path, "gateway"]);
   const { port } = fields;
   if (!isPort(port)) return reader.wrong("a port from 1 to 65535 is needed", [...path, "port"]);
-  const on = fields["on"] === undefined ? String(port) : String(fields["on"]);
+  const on = fill(String(fields["on"] ?? port));
   const [, hostAddress = "127.0.0.1", hostPort] = /^(?:([0-9.]+|localhost):)?(\d{1,5})$/.exec(on) ?? [];
   if (!isPort(Number(hostPort))) return reader.wrong("on is PORT or ADDRESS:PORT", [...path, "on"]);
   return { namespace, deployment, port, hostAddress, hostPort: Number(hostPort) };
@@ -184,10 +199,10 @@ function isPort(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65536;
 }
 
-function readEnv(reader: Reader, value: unknown, path: JsonPath): Readonly<Record<string, string>> {
+function readEnv(reader: Reader, value: unknown, path: JsonPath, fill?: Fill): Readonly<Record<string, string>> {
   return reader.each(value, path, (entry, at) => {
     if (typeof entry === "number" || typeof entry === "boolean") return String(entry);
-    return reader.text(entry, at);
+    return reader.text(entry, at, fill);
   });
 }
 
@@ -242,8 +257,9 @@ class Reader {
     return [];
   }
 
-  text(value: unknown, path: JsonPath): string | undefined {
-    if (value === undefined || typeof value === "string") return value;
+  text(value: unknown, path: JsonPath, fill: Fill = (text) => text): string | undefined {
+    if (value === undefined) return undefined;
+    if (typeof value === "string") return fill(value);
     return this.wrong("a string is needed", path);
   }
 

@@ -21,6 +21,7 @@ import { dialFromSocket, type Endpoint, type Target } from "./relay.ts";
 import { RelayTable } from "./relay-table.ts";
 import type { DeclaredResource, Subscribe } from "./resources.ts";
 import { runCommand } from "./run-command.ts";
+import { RUN_MARK } from "./run-mark.ts";
 import type { RuntimeMode } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
 
@@ -147,7 +148,7 @@ function createKubelet(
     stateDir,
     drainSeconds,
     // In namespaces the user's home is read-only.
-    baseEnv: toBaseEnv(process.env, inNamespaces ? "/tmp" : undefined),
+    baseEnv: { ...toBaseEnv(process.env, inNamespaces ? "/tmp" : undefined), ...(!inNamespaces && { [RUN_MARK]: runDir }) },
     ...(resolver !== undefined && { resolver }),
     onPods: (pods) => {
       const text = JSON.stringify(pods);

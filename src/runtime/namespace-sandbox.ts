@@ -50,9 +50,9 @@ interface Place {
 
 async function startSandbox(pod: DesiredPod, volumes: VolumeMounts, place: Place): Promise<Sandbox> {
   const { address, number, options } = place;
-  const visible = outermost(
-    [options.folder, ...options.visible].filter((folder) => SYSTEM_FOLDERS.some((hidden) => isUnder(folder, hidden))),
-  );
+  // A system folder as a whole would show what it is hidden for.
+  const wanted = [options.folder, ...options.visible.filter((folder) => !SYSTEM_FOLDERS.includes(folder))];
+  const visible = outermost(wanted.filter((folder) => SYSTEM_FOLDERS.some((hidden) => isUnder(folder, hidden))));
   const script = sandboxScript({
     hostname: pod.name,
     address,

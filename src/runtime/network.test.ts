@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BRIDGE_ADDRESS, podAddress, podRules, PROBE_ADDRESS } from "./network.ts";
+import { BRIDGE_ADDRESS, podAddress, podLink, podRules, PROBE_ADDRESS } from "./network.ts";
 
 describe("podAddress", () => {
   test("10,000 pods have addresses of their own, none of them the bridge's or the probes', none ends in 0 or 255", () => {
@@ -34,4 +34,9 @@ describe("podRules", () => {
     expect(rules.indexOf(`-d ${BRIDGE_ADDRESS} -j DROP`)).toBeLessThan(rules.indexOf("-d 10.244.0.0/16 -j ACCEPT"));
     expect(rules).not.toContain("10.245");
   });
+});
+
+test("a pod's hardware address follows from its address: the next pod with that address is reached although others remember the last one", () => {
+  expect(podLink(0, 7)).toContain("peer name eth0 address 02:00:0a:f4:00:0b netns 7");
+  expect(podLink(1, 7)).not.toContain("02:00:0a:f4:00:0b");
 });

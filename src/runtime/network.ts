@@ -36,7 +36,13 @@ export function machineNetwork(): string {
 
 /** `ip -batch` in the machine's namespace: a pod's link to the bridge. `index` is the pod's number, `pid` any process in its namespace. */
 export function podLink(index: number, pid: number): string {
-  return `link add v${index} type veth peer name eth0 netns ${pid}\nlink set v${index} master kumiko0 up\n`;
+  return `link add v${index} type veth peer name eth0 address ${podHardwareAddress(index)} netns ${pid}\nlink set v${index} master kumiko0 up\n`;
+}
+
+/** The same for the same pod address: who still has it in its ARP table reaches the next pod that gets the address. */
+function podHardwareAddress(index: number): string {
+  const octets = (podAddress(index) ?? "").split(".").map((octet) => Number(octet).toString(16).padStart(2, "0"));
+  return ["02", "00", ...octets].join(":");
 }
 
 /** `ip -batch` in the pod's namespace. */

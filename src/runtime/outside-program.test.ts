@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -5,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { OutsideProgram } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
-import { type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { checkSystem } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
 
@@ -104,3 +105,14 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+test("a program is not started where something else answers already", async () => {
+  const port = await freePort();
+  const stranger = createServer().listen(port, "127.0.0.1");
+  await once(stranger, "listening");
+  await expect(refuseTaken("db", { ready: `tcp:127.0.0.1:${port}` })).rejects.toMatchObject({
+    message: `something else answers at 127.0.0.1:${port}, where db is to`,
+  });
+  await new Promise((closed) => stranger.close(closed));
+  await refuseTaken("db", { ready: `tcp:127.0.0.1:${port}` });
+});

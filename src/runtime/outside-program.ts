@@ -28,6 +28,17 @@ export interface RunningProgram {
   stop(graceMs: number): Promise<void>;
 }
 
+/**
+ * Before the program starts nothing may answer where it is awaited: a stranger's answer would pass for its own.
+ * @throws MeshError `io` where something does.
+ */
+export async function refuseTaken(name: string, { ready }: Pick<OutsideProgram, "ready">): Promise<void> {
+  if (ready === undefined || !(await answers(ready))) return;
+  throw new MeshError("io", `something else answers at ${ready.replace(/^tcp:/, "")}, where ${name} is to`, {
+    help: "end what listens there, or give the program another port in kumiko.yaml",
+  });
+}
+
 const POLL_MS = 100;
 const GROUP_MS = 2000;
 

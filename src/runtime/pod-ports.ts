@@ -34,8 +34,6 @@ export interface LocalPortsOptions {
 /** Ports of the loopback address, where all pods share it. */
 export function createLocalPorts(options: LocalPortsOptions): PodPorts {
   const allocator = new PortAllocator();
-  /** Who has a declared port for itself: the first replica. The others are told another by the image's `portEnv`. */
-  const owners = new Map<number, string>();
   const names = new Map<string, Set<string>>();
   const keyOf = (pod: DesiredPod) => `${pod.namespace}/${pod.name}`;
   const allocate = (pod: DesiredPod, what: string) => {
@@ -44,11 +42,8 @@ export function createLocalPorts(options: LocalPortsOptions): PodPorts {
     names.set(keyOf(pod), own.add(name));
     return allocator.get(name);
   };
-  const appPort = (pod: DesiredPod, declared: number) => {
-    const owner = owners.get(declared) ?? keyOf(pod);
-    owners.set(declared, owner);
-    return owner === keyOf(pod) || !canMove(pod, options.images()) ? declared : allocate(pod, `app ${declared}`);
-  };
+  // The declared port itself is left to those who can't move: gateways, and images without `portEnv`.
+  const appPort = (pod: DesiredPod, declared: number) => (canMove(pod, options.images()) ? allocate(pod, `app ${declared}`) : declared);
   return {
     appPort,
     of(pod) {
@@ -70,7 +65,6 @@ export function createLocalPorts(options: LocalPortsOptions): PodPorts {
     release(pod) {
       for (const name of names.get(keyOf(pod)) ?? []) allocator.release(name);
       names.delete(keyOf(pod));
-      for (const [port, owner] of owners) if (owner === keyOf(pod)) owners.delete(port);
     },
   };
 }

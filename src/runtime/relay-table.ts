@@ -41,7 +41,7 @@ export class RelayTable {
 
   async #apply(table: readonly OutsideHost[]): Promise<void> {
     const wanted = new Map<string, { readonly entry: OutsideHost; readonly port: number }>(
-      table.flatMap((entry) => entry.ports.map((port) => [`${entry.address}:${port}`, { entry, port }] as const)),
+      table.flatMap((entry) => entry.ports.map((port) => [`${entry.address}:${port} ${entry.host}`, { entry, port }] as const)),
     );
     for (const [key, endpoint] of this.#open) {
       if (wanted.has(key)) continue;

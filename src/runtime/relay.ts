@@ -1,5 +1,5 @@
 import { chmodSync, rmSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type LookupFunction, type Server, type Socket } from "node:net";
 import { MeshError } from "../model/error.ts";
 import { ACCEPTED, formatHello, type Hello, readAcceptance, readHello } from "./machine-protocol.ts";
 import { reset, splice } from "./splice.ts";
@@ -11,6 +11,7 @@ export interface Target {
   readonly host: string;
   readonly port: number;
   readonly localAddress?: string;
+  readonly lookup?: LookupFunction;
 }
 
 export interface Endpoint {
@@ -83,7 +84,7 @@ function toListenError(
 ): MeshError {
   const address = "path" in where ? where.path : `${where.host}:${where.port}`;
   const help = error.code === "EADDRINUSE" ? "end what listens there, or publish on another port in kumiko.yaml" : undefined;
-  return new MeshError("network", `can't listen on ${address}: ${error.code ?? error.message}`, {
+  return new MeshError("io", `can't listen on ${address}: ${error.code ?? error.message}`, {
     cause: error,
     ...(help !== undefined && { help }),
   });

@@ -1,7 +1,9 @@
 // Asks the greeter, in plain HTTP: the proxies on both sides make mutual TLS of it.
 import { createServer } from "node:http";
 
-const greeter = process.env.GREETER_URL ?? "http://greeter:8080";
+// Kubernetes' variables for the service. On a machine without network namespaces they name a local port of this program's own proxy.
+const { GREETER_SERVICE_HOST: host = "greeter", GREETER_SERVICE_PORT: port = "8080" } = process.env;
+const greeter = `http://${host}:${port}`;
 // What ties the spans of one trace together.
 const traceHeaders = ["x-request-id", "traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled"];
 

@@ -7,9 +7,12 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** A list sends the header several times. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[]>>;
+
 export interface HttpCall {
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: RequestHeaders;
   readonly body?: string;
   /** Where to connect, whatever the URL's host says. */
   readonly port: number;
@@ -17,15 +20,15 @@ export interface HttpCall {
   readonly ca?: string;
 }
 
-/** One request on a connection of its own to 127.0.0.1; the URL gives host, SNI and path. */
+/** One request on a connection of its own to 127.0.0.1; the URL gives host, SNI and the path, which is sent as it is written. */
 export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
-  const { hostname, host, pathname, search, protocol } = new URL(url);
+  const { hostname, host, protocol } = new URL(url);
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const secure = protocol === "https:";
   const options = {
     host: "127.0.0.1",
     port: call.port,
-    path: pathname + search,
+    path: url.replace(/^https?:\/\/[^/?]*/, "") || "/",
     method: call.method ?? "GET",
     headers: { host, ...call.headers },
     agent: false,
@@ -46,11 +49,14 @@ export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
   return promise;
 }
 
+export interface Load {
+  /** Answers so far. */
+  total(): number;
+  stop(): Promise<{ readonly byStatus: Readonly<Record<string, number>>; readonly total: number }>;
+}
+
 /** Sends requests one after another on several connections until told to stop; counts answers by status. */
-export function keepRequesting(
-  send: () => Promise<HttpAnswer>,
-  concurrency = 4,
-): { stop(): Promise<{ readonly byStatus: Readonly<Record<string, number>>; readonly total: number }> } {
+export function keepRequesting(send: () => Promise<HttpAnswer>, concurrency = 4): Load {
   const byStatus: Record<string, number> = {};
   let stopped = false;
   const loops = Array.from({ length: concurrency }, async () => {
@@ -62,11 +68,13 @@ export function keepRequesting(
       byStatus[key] = (byStatus[key] ?? 0) + 1;
     }
   });
+  const total = () => Object.values(byStatus).reduce((sum, count) => sum + count, 0);
   return {
+    total,
     async stop() {
       stopped = true;
       await Promise.all(loops);
-      return { byStatus, total: Object.values(byStatus).reduce((sum, count) => sum + count, 0) };
+      return { byStatus, total: total() };
     },
   };
 }

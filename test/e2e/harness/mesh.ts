@@ -2,13 +2,14 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { type Footprint, footprintOf } from "./traces.ts";
 import { waitFor } from "./wait.ts";
 
-const repository = fileURLToPath(new URL("../../..", import.meta.url));
-const KUMIKO = join(repository, "kumiko");
+export const repository = fileURLToPath(new URL("../../..", import.meta.url));
+export const KUMIKO = join(repository, "kumiko");
 const run = promisify(execFile);
 
 export interface CommandResult {
@@ -18,9 +19,10 @@ export interface CommandResult {
 }
 
 /** Runs one `kumiko` command to its end; a failure is a result, not an exception. */
-export async function kumiko(args: readonly string[], cwd: string): Promise<CommandResult> {
+export async function kumiko(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
   try {
-    const { stdout, stderr } = await run(KUMIKO, [...args], { cwd, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 });
+    const options = { cwd, timeout: 60_000, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } };
+    const { stdout, stderr } = await run(KUMIKO, [...args], options);
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string };
@@ -32,6 +34,8 @@ export interface RunningMesh {
   /** The folder that `kumiko up` was given. */
   readonly dir: string;
   readonly pid: number;
+  /** Folder of its sockets. */
+  readonly runDir: string;
   /** All that `kumiko up` has printed so far. */
   readonly output: () => string;
   /** Port on 127.0.0.1 for each published port, in the order of kumiko.yaml. */
@@ -40,9 +44,31 @@ export interface RunningMesh {
   /** All text of the logs. */
   logs(): string;
   stop(): Promise<void>;
+  /** As Ctrl-C does at a terminal, and resolves with the exit code. */
+  interrupt(): Promise<number | null>;
+  /** Resolves with the exit code when it has ended by itself. */
+  readonly ended: Promise<number | null>;
   /** Ends without a chance to clean up. */
   kill(): Promise<void>;
+  /** All that it has on this system now. */
+  footprint(): Footprint;
   remove(): void;
+}
+
+/** A folder of manifests in a temporary place, with free ports for what it publishes. */
+export interface PreparedFolder {
+  readonly dir: string;
+  readonly ports: readonly number[];
+  remove(): void;
+}
+
+export async function prepareFolder(fixture: string): Promise<PreparedFolder> {
+  const base = mkdtempSync(join(tmpdir(), "kumiko-e2e-"));
+  const dir = join(base, "mesh");
+  cpSync(fixture, dir, { recursive: true });
+  cpSync(join(repository, "test/e2e/workloads"), join(dir, "workloads"), { recursive: true });
+  const ports = await freePublishedPorts(join(dir, "kumiko.yaml"));
+  return { dir, ports, remove: () => rmSync(base, { recursive: true, force: true }) };
 }
 
 /**
@@ -53,15 +79,15 @@ export async function startMesh(
   fixture: string,
   options: { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<RunningMesh> {
-  const base = mkdtempSync(join(tmpdir(), "kumiko-e2e-"));
-  const dir = join(base, "mesh");
-  cpSync(fixture, dir, { recursive: true });
-  cpSync(join(repository, "test/e2e/workloads"), join(dir, "workloads"), { recursive: true });
-  const ports = await freePublishedPorts(join(dir, "kumiko.yaml"));
-  return startIn(dir, { ...options, ports, remove: () => rmSync(base, { recursive: true, force: true }) });
+  const { dir, ports, remove } = await prepareFolder(fixture);
+  return startIn(dir, { ...options, ports, remove });
 }
 
 interface StartOptions {
+  /** The `kumiko` to run; this clone's by default. */
+  readonly program?: string;
+  /** User and group to run it as. */
+  readonly as?: { readonly uid: number; readonly gid: number };
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly ports: readonly number[];
@@ -69,8 +95,15 @@ interface StartOptions {
 }
 
 /** Starts `kumiko up` on a folder as it is. */
-export async function startIn(dir: string, { args = [], env = {}, ports, remove }: StartOptions): Promise<RunningMesh> {
-  const child = spawn(KUMIKO, ["up", dir, ...args], { cwd: dir, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+export async function startIn(dir: string, options: StartOptions): Promise<RunningMesh> {
+  const { program = KUMIKO, as = {}, args = [], env = {}, ports, remove } = options;
+  const child = spawn(program, ["up", dir, ...args], {
+    ...as,
+    cwd: dir,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
   let printed = "";
   child.stdout.on("data", (data: Buffer) => (printed += data.toString()));
   child.stderr.on("data", (data: Buffer) => (printed += data.toString()));
@@ -84,14 +117,20 @@ export async function startIn(dir: string, { args = [], env = {}, ports, remove 
     await ended(child, "SIGTERM");
     throw error;
   }
+  const { adminSocket } = JSON.parse(readFileSync(join(dir, ".kumiko/run.json"), "utf8")) as { adminSocket: string };
+  const runDir = dirname(adminSocket);
   return {
     dir,
     pid: child.pid ?? -1,
+    runDir,
     output: () => printed,
     ports,
     edit: (file, change) => writeFileSync(join(dir, file), change(readFileSync(join(dir, file), "utf8"))),
     logs: () => readTree(join(dir, ".kumiko/logs")),
     stop: () => ended(child, "SIGTERM"),
+    interrupt: () => (child.kill("SIGINT"), exited),
+    ended: exited,
+    footprint: () => footprintOf([child.pid ?? -1], [dir, runDir], ports),
     kill: () => ended(child, "SIGKILL"),
     remove,
   };
@@ -104,7 +143,7 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await gone;
 }
 
-async function freePublishedPorts(file: string): Promise<readonly number[]> {
+export async function freePublishedPorts(file: string): Promise<readonly number[]> {
   const ports: number[] = [];
   let text = readFileSync(file, "utf8");
   for (const [published] of text.matchAll(/127\.0\.0\.1:\d+(?= *\})/g)) {

@@ -29,7 +29,11 @@ export interface Shop {
 }
 
 export async function startShop(options: { readonly args?: readonly string[] } = {}): Promise<Shop> {
-  const mesh = await startMesh(fileURLToPath(new URL("../fixture", import.meta.url)), options);
+  return shopOn(await startMesh(fileURLToPath(new URL("../fixture", import.meta.url)), options));
+}
+
+/** The shop of a mesh that runs already. */
+export function shopOn(mesh: RunningMesh): Shop {
   const port = mesh.ports[0] ?? 0;
   const enter: Shop["enter"] = (host, path, headers = {}) => http(`http://${host}${path}`, { port, headers });
   return {

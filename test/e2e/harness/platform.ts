@@ -1,0 +1,135 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type HttpAnswer, http, type RequestHeaders } from "./http.ts";
+import { type CommandResult, freePort, kumiko, type RunningMesh, startIn } from "./mesh.ts";
+import { type DatabaseConnection, readDatabaseConnections } from "./platform-database.ts";
+import type { CallAnswer } from "./shop.ts";
+
+const repository = fileURLToPath(new URL("../../..", import.meta.url));
+
+export interface Call {
+  readonly method?: string;
+  /** A bearer token. */
+  readonly token?: string;
+  readonly headers?: RequestHeaders;
+  readonly json?: unknown;
+}
+
+/** A copy of `platform/` with ports of its own, and what a client of it needs. */
+export interface Platform {
+  readonly dir: string;
+  /** What its commands need in their environment: the ports. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The gateway's, on 127.0.0.1. */
+  readonly port: number;
+  /** The mesh as it was last started. */
+  mesh(): RunningMesh;
+  start(): Promise<RunningMesh>;
+  stop(): Promise<void>;
+  /** An https request to the gateway on a connection of its own. */
+  api(url: string, call?: Call): Promise<HttpAnswer>;
+  /** What `kumiko token create` prints for a user. */
+  token(user: string, ...options: readonly string[]): Promise<string>;
+  kumiko(...args: readonly string[]): Promise<CommandResult>;
+  /** A request that a workload of `platform-fixture` makes through its own sidecar. */
+  callFrom(workload: "prober" | "plain", url: string, call?: Call): Promise<CallAnswer>;
+  databaseConnections(): Promise<readonly DatabaseConnection[]>;
+  /** Passwords and private keys that must be in no text that a person may show around. */
+  secrets(): readonly string[];
+  remove(): void;
+}
+
+/**
+ * Makes a copy of the platform: its manifests can be edited, its programs are linked. With the test's own workloads unless told otherwise.
+ * It lies under the repository, so that the programs find its packages wherever that is.
+ */
+export async function copyPlatform({ withTestWorkloads = true } = {}): Promise<Platform> {
+  const cache = join(repository, "node_modules", ".cache");
+  mkdirSync(cache, { recursive: true });
+  const dir = mkdtempSync(join(cache, "kumiko-e2e-"));
+  const source = join(repository, "platform");
+  for (const folder of ["src", "scripts"]) symlinkSync(join(source, folder), join(dir, folder));
+  for (const part of ["infra", "kumiko.yaml"]) cpSync(join(source, part), join(dir, part), { recursive: true });
+  if (withTestWorkloads) addTestWorkloads(dir);
+  const env = {
+    PLATFORM_GATEWAY_PORT: String(await freePort()),
+    PLATFORM_DATABASE_PORT: String(await freePort()),
+    PLATFORM_IDENTITY_PORT: String(await freePort()),
+  };
+  return toPlatform(dir, env);
+}
+
+function addTestWorkloads(dir: string): void {
+  cpSync(join(repository, "test/e2e/platform-fixture"), join(dir, "infra/k8s/test"), { recursive: true });
+  symlinkSync(join(repository, "test/e2e/workloads"), join(dir, "workloads"));
+  const file = join(dir, "kumiko.yaml");
+  const text = readFileSync(file, "utf8");
+  const image = "images:\n  kumiko.test/echo: { command: [node, workloads/echo.ts], portEnv: PORT }\n";
+  writeFileSync(file, text.replace("images:\n", image));
+}
+
+function toPlatform(dir: string, env: Platform["env"]): Platform {
+  let running: RunningMesh | undefined;
+  let visitor: Promise<string> | undefined;
+  const state = join(dir, ".kumiko/platform");
+  const port = Number(env["PLATFORM_GATEWAY_PORT"]);
+  const remove = () => rmSync(dir, { recursive: true, force: true });
+  const api: Platform["api"] = (url, call) => callGateway(url, { port, ca: readFileSync(join(state, "ca/root.pem"), "utf8") }, call);
+  const run: Platform["kumiko"] = (...args) => kumiko([...args, "--dir", dir], dir, env);
+  const token: Platform["token"] = async (user, ...options) => {
+    const { code, stdout, stderr } = await run("token", "create", user, ...options);
+    if (code !== 0) throw new Error(`no token for ${user}: ${stderr}`);
+    return stdout.trim();
+  };
+  return {
+    dir,
+    env,
+    port,
+    mesh() {
+      if (running === undefined) throw new Error("the platform has not been started");
+      return running;
+    },
+    async start() {
+      running = await startIn(dir, { env, ports: [port], remove });
+      return running;
+    },
+    stop: async () => await running?.stop(),
+    api,
+    token,
+    kumiko: run,
+    async callFrom(workload, url, { method = "GET", token: bearer, headers = {} } = {}) {
+      const json = { url, method, headers: { ...bearerHeader(bearer), ...headers } };
+      visitor ??= token("carol");
+      const answer = await api(`https://video.example.com/api/v1/users/${workload}/call`, { token: await visitor, json });
+      if (answer.status !== 200) throw new Error(`${workload} was not reached: ${answer.status} ${answer.body}`);
+      return JSON.parse(answer.body) as CallAnswer;
+    },
+    databaseConnections: () => readDatabaseConnections(state, Number(env["PLATFORM_DATABASE_PORT"])),
+    secrets: () => readSecrets(state),
+    remove,
+  };
+}
+
+function callGateway(url: string, to: { readonly port: number; readonly ca: string }, call: Call = {}): Promise<HttpAnswer> {
+  const { method = call.json === undefined ? "GET" : "POST", token, headers, json } = call;
+  return http(url, {
+    ...to,
+    method,
+    headers: { ...bearerHeader(token), ...(json !== undefined && { "content-type": "application/json" }), ...headers },
+    ...(json !== undefined && { body: JSON.stringify(json) }),
+  });
+}
+
+function bearerHeader(token: string | undefined): Readonly<Record<string, string>> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+function readSecrets(state: string): readonly string[] {
+  const read = (file: string): unknown => JSON.parse(readFileSync(join(state, file), "utf8"));
+  const passwords = Object.values(read("passwords.json") as Record<string, string>);
+  const { keys, cookieSecret } = read("identity-provider/signing-keys.json") as { keys: { d: string }[]; cookieSecret: string };
+  const pems = ["ca/root.key", "tls/gateway.key", "tls/database.key"].map((file) => readFileSync(join(state, file), "utf8"));
+  // A line of a PEM's body: it looks the same in every encoding of line ends.
+  return [...passwords, ...keys.map(({ d }) => d), cookieSecret, ...pems.map((pem) => pem.split("\n")[1] ?? "")];
+}
