@@ -53,12 +53,15 @@ export async function startAgreement(policies: string, settings: MeshSettingsOpt
   const gateway = router({ namespace: "test", name: "gateway", serviceAccount: "test", addresses: ["127.0.0.1"] });
   const translator = createTranslator();
   const proxies = [client, ...servers, gateway];
-  const sent = new Map(proxies.map((proxy) => [proxy.name, { proxy, snapshot: translator.translate(mesh, proxy).snapshot, identity: OWN }]));
+  const sent = new Map(
+    proxies.map((proxy) => [proxy.name, { proxy, snapshot: translator.translate(mesh, proxy).snapshot, identity: OWN }]),
+  );
   const all = [...sent.values()].flatMap(({ snapshot }) => [...snapshot.values()].flatMap((byName) => [...byName.values()]));
   const view = viewOf(sent, inbound);
   const refused = (await oracle.judge(toSnapshot(all))).filter(({ outcome }) => outcome === "refused");
   if (refused.length > 0) throw new Error(`refused: ${JSON.stringify(refused)}`);
   for (const port of [outbound, gatewayPort, ...inbound]) await untilOpen(port);
+  await until("an answer of an application", async () => (await fromEnvoy(outbound, { by: "sidecar" }, [])).status === 200 || undefined);
   return {
     async ask(given) {
       const port = given.by === "sidecar" ? outbound : gatewayPort;
@@ -79,12 +82,17 @@ async function closeAll(oracle: EnvoyOracle, apps: readonly Server[]): Promise<v
 
 function untilOpen(port: number): Promise<true> {
   return until(`port ${port}`, async () => {
-    const answer = await sendRaw(port, { method: "GET", path: "/", authority: "users", headers: [] }).catch(() => "closed");
-    return answer === "closed" ? undefined : true;
+    const answer = await sendRaw(port, { method: "GET", path: "/", authority: "users", headers: [] }).catch(
+      ({ code }: { code?: string }) => code,
+    );
+    return answer === "ECONNREFUSED" ? undefined : true;
   });
 }
 
-function viewOf(sent: ReadonlyMap<string, { proxy: Proxy; snapshot: ReturnType<typeof toSnapshot>; identity: string }>, inbound: readonly number[]): MeshView {
+function viewOf(
+  sent: ReadonlyMap<string, { proxy: Proxy; snapshot: ReturnType<typeof toSnapshot>; identity: string }>,
+  inbound: readonly number[],
+): MeshView {
   return {
     proxyOf: ({ name }) => sent.get(name),
     workloadAt: (_address, port) => {
@@ -112,14 +120,22 @@ async function startApp(version: string): Promise<Server> {
 const OF_CONNECTION = new Set(["connection", "transfer-encoding", "content-length", "keep-alive"]);
 const ANSWER_NOISE = new Set([...OF_CONNECTION, "date", "server", "x-envoy-upstream-service-time", "x-app", "content-type", "location"]);
 
-function toLines(headers: readonly (readonly [string, string])[], noise: ReadonlySet<string>, unforetold: readonly string[] = []): readonly string[] {
+function toLines(
+  headers: readonly (readonly [string, string])[],
+  noise: ReadonlySet<string>,
+  unforetold: readonly string[] = [],
+): readonly string[] {
   return headers
     .filter(([name]) => !noise.has(name))
     .map(([name, value]) => (unforetold.includes(name) ? name : `${name}: ${value}`))
     .sort();
 }
 
-async function fromEnvoy(port: number, { method = "GET", path = "/", host = "users", headers = [] }: Case, unforetold: readonly string[]): Promise<Verdict> {
+async function fromEnvoy(
+  port: number,
+  { method = "GET", path = "/", host = "users", headers = [] }: Case,
+  unforetold: readonly string[],
+): Promise<Verdict> {
   const reply = await sendRaw(port, { method, path, authority: host, headers });
   if (reply === undefined) return { status: 0, to: "closed" };
   const valueOf = (name: string) => reply.headers.find(([key]) => key === name)?.[1];
@@ -131,10 +147,27 @@ async function fromEnvoy(port: number, { method = "GET", path = "/", host = "use
   return { ...common, path: seen.path, method: seen.method, headers: toLines(seen.headers, OF_CONNECTION, unforetold) };
 }
 
-function fromEvaluator(view: MeshView, port: number, { by, method = "GET", path = "/", host = "users", headers = [] }: Case): { readonly verdict: Verdict; readonly unforetold: readonly string[] } {
-  const from: Request["from"] = by === "sidecar" ? { kind: "workload", workload: { namespace: "test", name: "web" } } : { kind: "gateway", workload: { namespace: "test", name: "gateway" } };
+function fromEvaluator(
+  view: MeshView,
+  port: number,
+  { by, method = "GET", path = "/", host = "users", headers = [] }: Case,
+): { readonly verdict: Verdict; readonly unforetold: readonly string[] } {
+  const from: Request["from"] =
+    by === "sidecar"
+      ? { kind: "workload", workload: { namespace: "test", name: "web" } }
+      : { kind: "gateway", workload: { namespace: "test", name: "gateway" } };
   const { outcomes } = evaluate(
-    { from, destination: { address: "127.0.0.1", port }, protocol: "http1", method, authority: host, path, headers, sourceAddress: "127.0.0.1", nowMs: Date.now() },
+    {
+      from,
+      destination: { address: "127.0.0.1", port },
+      protocol: "http1",
+      method,
+      authority: host,
+      path,
+      headers,
+      sourceAddress: "127.0.0.1",
+      nowMs: Date.now(),
+    },
     view,
   );
   const [only] = outcomes;
@@ -145,13 +178,21 @@ function fromEvaluator(view: MeshView, port: number, { by, method = "GET", path 
     return { verdict: { status: 0, to }, unforetold: [] };
   }
   const location = outcome.headers.find(([name]) => name === "location")?.[1];
-  const common = { status: outcome.status, to: outcome.by === "proxy" ? "proxy" : versionOf(outcome.to), answered: toLines(outcome.headers, ANSWER_NOISE) };
+  const common = {
+    status: outcome.status,
+    to: outcome.by === "proxy" ? "proxy" : versionOf(outcome.to),
+    answered: toLines(outcome.headers, ANSWER_NOISE),
+  };
   const { received } = outcome;
-  if (outcome.by === "proxy" || received === undefined) return { verdict: { ...common, ...(location !== undefined && { location }) }, unforetold: [] };
+  if (outcome.by === "proxy" || received === undefined)
+    return { verdict: { ...common, ...(location !== undefined && { location }) }, unforetold: [] };
   const unforetold = received.generatedHeaders;
   if (method === "HEAD" || outcome.status === 204) return { verdict: common, unforetold };
   const arrived = [...received.headers, ["host", received.authority] as const, ...unforetold.map((name) => [name, ""] as const)];
-  return { verdict: { ...common, path: received.path, method: received.method, headers: toLines(arrived, OF_CONNECTION, unforetold) }, unforetold };
+  return {
+    verdict: { ...common, path: received.path, method: received.method, headers: toLines(arrived, OF_CONNECTION, unforetold) },
+    unforetold,
+  };
 }
 
 function versionOf(target: Target | undefined): string {

@@ -1,5 +1,14 @@
 import { createPublicKey, type JsonWebKey, verify as verifySignature } from "node:crypto";
-import type { ApplicationAnswer, ApplicationRequest, Decision, MeshView, Outcome, Request, Target, WorkloadRef } from "../evaluate/index.ts";
+import type {
+  ApplicationAnswer,
+  ApplicationRequest,
+  Decision,
+  MeshView,
+  Outcome,
+  Request,
+  Target,
+  WorkloadRef,
+} from "../evaluate/index.ts";
 import { createMesh, type MeshSettingsOptions, resolveMeshSettings } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { createTranslator } from "../translate/index.ts";
@@ -20,7 +29,9 @@ export interface MeshViewOptions {
 export function meshView(yaml: string, options: MeshViewOptions = {}): MeshView {
   const resources = resourcesOf(yaml);
   const mesh = createMesh(resources, resolveMeshSettings(resources, options.settings ?? {}));
-  const pods = resources.filter(({ kind }) => kind === "Pod").map((pod) => mesh.workloads.find("Pod", pod.metadata.namespace, pod.metadata.name));
+  const pods = resources
+    .filter(({ kind }) => kind === "Pod")
+    .map((pod) => mesh.workloads.find("Pod", pod.metadata.namespace, pod.metadata.name));
   const translator = createTranslator();
   const workloads = pods.filter((pod) => pod !== undefined);
   const proxies = new Map(
@@ -31,7 +42,10 @@ export function meshView(yaml: string, options: MeshViewOptions = {}): MeshView 
         const { namespace, name, labels, serviceAccount, address } = pod;
         const proxy: Proxy = (isGateway ? router : sidecar)({ namespace, name, labels, serviceAccount, addresses: [address] });
         const snapshot = altered(translator.translate(mesh, proxy).snapshot, options.alter);
-        return [`${namespace}/${name}`, { proxy, snapshot, identity: `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}` }] as const;
+        return [
+          `${namespace}/${name}`,
+          { proxy, snapshot, identity: `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}` },
+        ] as const;
       }),
   );
   return {
@@ -55,7 +69,12 @@ export function verifyToken(jwks: string, token: string): "ok" | "bad-signature"
   const { keys } = JSON.parse(jwks) as { readonly keys: readonly JsonWebKey[] };
   const good = keys.some((key) => {
     const bytes = Buffer.from(`${head}.${payload}`);
-    return verifySignature("sha256", bytes, createPublicKey({ key, format: "jwk" }), Buffer.from(signature, "base64url"));
+    return verifySignature(
+      "sha256",
+      bytes,
+      { key: createPublicKey({ key, format: "jwk" }), dsaEncoding: "ieee-p1363" },
+      Buffer.from(signature, "base64url"),
+    );
   });
   return good ? "ok" : "bad-signature";
 }
@@ -92,7 +111,8 @@ export function nameOf(target: Target | undefined): string {
 export function shortly({ outcomes }: Decision): readonly string[] {
   return outcomes.map(({ share, outcome }) => {
     const part = share === 1 ? "" : `${Math.round(share * 1000) / 10}% `;
-    if (outcome.kind === "response") return `${part}${outcome.grpcStatus ?? outcome.status} ${outcome.by === "proxy" ? "proxy" : nameOf(outcome.to)}`;
+    if (outcome.kind === "response")
+      return `${part}${outcome.grpcStatus ?? outcome.status} ${outcome.by === "proxy" ? "proxy" : nameOf(outcome.to)}`;
     if (outcome.kind === "open") return `${part}open ${nameOf(outcome.to)}`;
     return outcome.kind === "undecided" ? `${part}undecided at ${outcome.at}` : `${part}${outcome.kind}`;
   });

@@ -18,12 +18,27 @@ export function sendRaw(port: number, { method, path, authority, headers }: RawR
   const lines = [["host", authority], ...headers, ["connection", "close"]].map(([name, value]) => `${name}: ${value}\r\n`);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1")));
+    const socket = connect(port, "127.0.0.1", () =>
+      socket.write(Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1")),
+    );
     socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer to ${method} ${path} on port ${port}`)));
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk) => {
+      chunks.push(chunk);
+      const text = Buffer.concat(chunks).toString("latin1");
+      // Envoy keeps the connection for a second more; nobody waits for that.
+      if (isWhole(text)) socket.destroy();
+    });
     socket.on("error", reject);
     socket.on("close", () => resolve(parse(Buffer.concat(chunks).toString("latin1"))));
   });
+}
+
+function isWhole(text: string): boolean {
+  const end = text.indexOf("\r\n\r\n");
+  const head = text.slice(0, end).toLowerCase();
+  if (end === -1 || head.includes("transfer-encoding: chunked")) return end !== -1 && text.endsWith("\r\n0\r\n\r\n");
+  const length = /content-length: (\d+)/.exec(head)?.[1];
+  return length !== undefined && text.length >= end + 4 + Number(length);
 }
 
 function parse(text: string): RawReply | undefined {

@@ -1,0 +1,55 @@
+import type { MeshView, Received, Target } from "./decision.ts";
+import { type HttpMessage, isGrpc, isWebSocket, readLines } from "./http-message.ts";
+import { type Branch, ends, type Trail } from "./trail.ts";
+
+interface Reached {
+  readonly to: Target;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly principal?: string;
+}
+
+/** A request has arrived: what the application got, and what it answers. */
+export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, principal }: Reached, trail: Trail): readonly Branch[] {
+  const attempts = trail.attempts + 1;
+  const protocol = message.version === "http2" && isGrpc(message) ? "grpc" : message.version;
+  const { method, authority, path } = message;
+  const headers = message.headers.filter(([name]) => !message.generated.includes(name));
+  const answer = view.answerOf?.({ to, port, method, authority, path, protocol, headers, attempt: attempts }) ?? {
+    status: isWebSocket(message) ? 101 : 200,
+  };
+  const received: Received = {
+    method,
+    authority,
+    path,
+    protocol,
+    headers,
+    generatedHeaders: message.generated,
+    tls,
+    ...(principal !== undefined && { principal }),
+  };
+  const grpcStatus = answer.grpcStatus ?? (isGrpc(message) ? "OK" : undefined);
+  return ends(
+    { ...trail, attempts, delayMs: trail.delayMs + (answer.delayMs ?? 0) },
+    {
+      kind: "response",
+      because: [],
+      reply: {
+        status: answer.status,
+        by: "application",
+        to,
+        received,
+        headers: readLines(answer.headers ?? []),
+        ...(grpcStatus !== undefined && { grpcStatus }),
+      },
+    },
+  );
+}
+
+/** A connection carries data both ways. */
+export function receiveBytes({ to, tls, principal }: Reached, trail: Trail): readonly Branch[] {
+  return ends(
+    { ...trail, attempts: trail.attempts + 1 },
+    { kind: "open", to, tls, because: [], ...(principal !== undefined && { principal }) },
+  );
+}

@@ -1,0 +1,35 @@
+import type { Connection } from "./connection.ts";
+import type { MeshView, WorkloadRef } from "./decision.ts";
+import { reach } from "./reach.ts";
+import { receive } from "./receive.ts";
+import { type Branch, ends, type Site, type Trail } from "./trail.ts";
+
+/** A connection to an address: to a workload, through its proxy where it has one, to a host outside, or to nobody. */
+export function connectTo(view: MeshView, connection: Connection, trail: Trail, nowMs: number): readonly Branch[] {
+  const { address, port } = connection.destination;
+  const workload = view.workloadAt(address, port);
+  if (workload !== undefined) return connectToWorkload(view, workload, connection, trail, nowMs);
+  const external = view.externalAt(address, port);
+  if (external === undefined) return ends(trail, { kind: "refused", because: [] });
+  return reach(view, { external }, connection, trail);
+}
+
+export function connectToWorkload(
+  view: MeshView,
+  workload: WorkloadRef,
+  connection: Connection,
+  trail: Trail,
+  nowMs: number,
+): readonly Branch[] {
+  const found = view.proxyOf(workload);
+  if (found === undefined) return reach(view, workload, connection, trail);
+  const site = siteOf(view, workload, found, nowMs);
+  // A gateway serves everybody on the listeners of its own; behind a sidecar's inbound one stands its application.
+  const direction = found.proxy.type === "router" ? "outbound" : "inbound";
+  return receive(site, connection, direction, { ...trail, via: [...trail.via, workload] });
+}
+
+/** A workload's proxy, and how it reaches others. */
+export function siteOf(view: MeshView, workload: WorkloadRef, proxy: NonNullable<ReturnType<MeshView["proxyOf"]>>, nowMs: number): Site {
+  return { ...proxy, workload, view, nowMs, dial: (connection, trail) => connectTo(view, connection, trail, nowMs) };
+}

@@ -1,0 +1,75 @@
+import { connectTo, connectToWorkload, siteOf } from "./connect.ts";
+import type { Connection, Stream } from "./connection.ts";
+import type { Decision, MeshView, Outcome, Request } from "./decision.ts";
+import { type HttpMessage, readLines } from "./http-message.ts";
+import { receive } from "./receive.ts";
+import { type Branch, START, type Trail } from "./trail.ts";
+
+/**
+ * Follows a request through the resources that the proxies on its way were sent. What can't be known from them (weights, percentages) is a
+ * distribution; what this evaluator does not know ends as `undecided`, never as if it weren't there.
+ */
+export function evaluate(request: Request, view: MeshView): Decision {
+  const branches = begin(request, view);
+  const outcomes = merged(branches.map(({ share, trail, end }) => ({ share, outcome: toOutcome(trail, end) })));
+  return { outcomes };
+}
+
+function begin(request: Request, view: MeshView): readonly Branch[] {
+  const { from, destination, sourceAddress, nowMs } = request;
+  const connection: Connection = { source: sourceAddress, destination, stream: streamOf(request) };
+  if (from.kind === "outside") return connectToWorkload(view, from.workload, connection, START, nowMs);
+  const found = view.proxyOf(from.workload);
+  if (found === undefined) return connectTo(view, connection, START, nowMs);
+  return receive(siteOf(view, from.workload, found, nowMs), connection, "outbound", { ...START, via: [from.workload] });
+}
+
+function streamOf(request: Request): Stream {
+  const { tls, protocol } = request;
+  const inside: Stream = protocol === "tcp" || protocol === "tls" ? { kind: "bytes" } : { kind: "http", message: messageOf(request) };
+  if (tls === undefined) return inside;
+  const { clientCertificate, sni = "", alpn } = tls;
+  return { kind: "tls", hello: { sni, alpn, ...(clientCertificate !== undefined && { certificate: clientCertificate }) }, inside };
+}
+
+function messageOf({ protocol, method, authority, path, headers, tls }: Request): HttpMessage {
+  const version = protocol === "http2" || protocol === "grpc" ? "http2" : "http1";
+  const given = readLines(headers).filter(([name]) => name !== "host" && !name.startsWith(":"));
+  const implied: readonly (readonly [string, string])[] =
+    protocol === "grpc" && !given.some(([name]) => name === "content-type")
+      ? [["content-type", "application/grpc"]]
+      : protocol === "websocket" && !given.some(([name]) => name === "upgrade")
+        ? [
+            ["connection", "Upgrade"],
+            ["upgrade", "websocket"],
+          ]
+        : [];
+  return { version, method, scheme: tls === undefined ? "http" : "https", authority, path, headers: [...given, ...implied], generated: [] };
+}
+
+function toOutcome(trail: Trail, end: Branch["end"]): Outcome {
+  const { steps, via, delayMs, attempts, mirrors } = trail;
+  const parts = { steps, via, delayMs, because: end.because };
+  switch (end.kind) {
+    case "response":
+      return { ...parts, kind: "response", ...end.reply, attempts, mirroredTo: mirrors };
+    case "open":
+      return { ...parts, kind: "open", to: end.to, tls: end.tls, ...(end.principal !== undefined && { principal: end.principal }) };
+    case "undecided":
+      return { ...parts, kind: "undecided", at: end.at };
+    default:
+      return { ...parts, kind: end.kind };
+  }
+}
+
+/** Ways that end alike count as one: the endpoints of one workload, say. The first one's steps stand for all. */
+function merged(outcomes: Decision["outcomes"]): Decision["outcomes"] {
+  const byLook = new Map<string, Decision["outcomes"][number]>();
+  for (const { share, outcome } of outcomes) {
+    const { steps: _steps, ...look } = outcome;
+    const key = JSON.stringify(look);
+    const known = byLook.get(key);
+    byLook.set(key, known === undefined ? { share, outcome } : { ...known, share: known.share + share });
+  }
+  return [...byLook.values()];
+}

@@ -1,0 +1,54 @@
+import type { HttpConnectionManager } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { EnvoyResource } from "../translate/envoy/resource.ts";
+import type { Accepted } from "./connection.ts";
+import { findRouting, routesOf } from "./find-routing.ts";
+import { runFilters } from "./http-filters.ts";
+import { isGrpc } from "./http-message.ts";
+import { isUpgradeAllowed, prepareRequest, splitTarget } from "./manager-request.ts";
+import { type Branch, ends, localReply, originsAt, type Site, step, type Trail } from "./trail.ts";
+
+export interface ChainSite {
+  readonly site: Site;
+  readonly listener: EnvoyResource;
+  readonly chainPath: string;
+  readonly inbound: boolean;
+  readonly connection: Accepted;
+  readonly serverName: string;
+}
+
+/** A request as one connection manager takes it: made ready, routed, filtered, sent on. */
+export function serveHttp(chain: ChainSite, manager: HttpConnectionManager, trail: Trail): readonly Branch[] {
+  const { site, listener, chainPath, connection } = chain;
+  const { stream } = connection;
+  if (stream.kind !== "http") {
+    const seen = step(trail, site, "codec", { resource: listener, path: chainPath, detail: "the bytes are no HTTP" });
+    return ends(seen, { kind: "closed", phase: "later", because: originsAt(listener, chainPath) });
+  }
+  const prepared = prepareRequest(manager, connection, splitTarget(stream.message));
+  if (prepared.kind === "answer") {
+    const refused = step(trail, site, "connection manager", { resource: listener, path: chainPath, detail: prepared.detail });
+    const headers = prepared.location === undefined ? [] : [["location", prepared.location] as const];
+    return localReply(refused, { status: prepared.status, grpc: isGrpc(stream.message), because: [], headers });
+  }
+  const { message } = prepared;
+  const source = routesOf(site, manager, listener, chainPath);
+  if (source === undefined) {
+    const waiting = step(trail, site, "route", { resource: listener, path: chainPath, detail: "the routes have not come" });
+    return localReply(waiting, { status: 404, grpc: isGrpc(message), because: originsAt(listener, chainPath) });
+  }
+  if (!isUpgradeAllowed(manager, message)) {
+    const refused = step(trail, site, "connection manager", { resource: listener, path: chainPath, detail: "the upgrade is not allowed" });
+    return localReply(refused, { status: 403, grpc: false, because: [] });
+  }
+  const routed = findRouting(site, source, message, trail);
+  return runFilters(manager.httpFilters, {
+    ...chain,
+    message,
+    remote: prepared.remote,
+    isInternal: prepared.isInternal,
+    metadata: {},
+    // Where no route's resource had a say, the one that opened the port did.
+    routing: routed.routing.because.length > 0 ? routed.routing : { ...routed.routing, because: originsAt(listener, chainPath) },
+    trail: routed.trail,
+  });
+}

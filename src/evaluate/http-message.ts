@@ -1,0 +1,86 @@
+import { lowerAscii } from "./string-match.ts";
+
+export type HeaderLines = readonly (readonly [string, string])[];
+
+/** A request as it stands between two filters. Header names are lower case; `:` names and `host` live in fields of their own. */
+export interface HttpMessage {
+  readonly version: "http1" | "http2";
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  readonly authority: string;
+  readonly path: string;
+  readonly headers: HeaderLines;
+  /** Names of headers that proxies wrote with values of their own making. */
+  readonly generated: readonly string[];
+}
+
+/** All values of a header, in order. */
+export function valuesOf(message: HttpMessage, name: string): readonly string[] {
+  switch (name) {
+    case ":method":
+      return [message.method];
+    case ":authority":
+    case "host":
+      return [message.authority];
+    case ":path":
+      return [message.path];
+    case ":scheme":
+      return [message.scheme];
+    default:
+      return message.headers.filter(([key]) => key === name).map(([, value]) => value);
+  }
+}
+
+/** The value that Envoy's matchers see: all lines joined by commas. */
+export function valueOf(message: HttpMessage, name: string): string | undefined {
+  const values = valuesOf(message, name);
+  return values.length === 0 ? undefined : values.join(",");
+}
+
+export function withHeader(message: HttpMessage, name: string, value: string): HttpMessage {
+  return { ...message, headers: [...message.headers.filter(([key]) => key !== name), [name, value]] };
+}
+
+/** A header that is there with a value that nobody can foretell. */
+export function withGenerated(message: HttpMessage, name: string): HttpMessage {
+  return { ...withHeader(message, name, ""), generated: [...message.generated.filter((other) => other !== name), name] };
+}
+
+export function withoutHeaders(message: HttpMessage, names: readonly string[]): HttpMessage {
+  const gone = new Set(names);
+  return message.headers.some(([key]) => gone.has(key))
+    ? { ...message, headers: message.headers.filter(([key]) => !gone.has(key)) }
+    : message;
+}
+
+/** As a codec reads them: names in lower case, no blanks around values. */
+export function readLines(headers: HeaderLines): HeaderLines {
+  return headers.map(([name, value]) => [lowerAscii(name), value.replace(/^[ \t]+|[ \t]+$/g, "")]);
+}
+
+export function isGrpc(message: HttpMessage): boolean {
+  const type = valuesOf(message, "content-type")[0] ?? "";
+  return type === "application/grpc" || type.startsWith("application/grpc+") || type.startsWith("application/grpc;");
+}
+
+export function isWebSocket(message: HttpMessage): boolean {
+  return (valuesOf(message, "upgrade")[0] ?? "").toLowerCase() === "websocket";
+}
+
+/** The path before `?`, and the rest with it. */
+export function splitQuery(path: string): readonly [string, string] {
+  const mark = path.indexOf("?");
+  return mark === -1 ? [path, ""] : [path.slice(0, mark), path.slice(mark)];
+}
+
+/** The first value of each name in the query, undecoded, as Envoy's matchers read it. */
+export function queryOf(path: string): ReadonlyMap<string, string> {
+  const [, query] = splitQuery(path);
+  const found = new Map<string, string>();
+  for (const pair of query.slice(1).split("#")[0]?.split("&") ?? []) {
+    const mark = pair.indexOf("=");
+    const [name, value] = mark === -1 ? [pair, ""] : [pair.slice(0, mark), pair.slice(mark + 1)];
+    if (!found.has(name)) found.set(name, value);
+  }
+  return found;
+}

@@ -1,0 +1,201 @@
+import type { Route, RouteAction } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { RouteAction_ClusterNotFoundResponseCode as NotFound } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { connectThrough, findCluster } from "./cluster.ts";
+import type { WorkloadRef } from "./decision.ts";
+import { shareOf } from "./fault.ts";
+import { changeHeaders, type HeaderChange } from "./header-change.ts";
+import type { Exchange } from "./http-chain.ts";
+import { type HeaderLines, type HttpMessage, isGrpc, valuesOf } from "./http-message.ts";
+import { redirectOf } from "./redirect.ts";
+import { rewrite } from "./rewrite.ts";
+import { lowerAscii } from "./string-match.ts";
+import { type Branch, guarded, localReply, step, type Trail, weigh } from "./trail.ts";
+import { Undecidable } from "./undecidable.ts";
+import { sendWithRetries } from "./upstream-request.ts";
+
+/** The filter `router`: what the route says is done. */
+export function forward(exchange: Exchange): readonly Branch[] {
+  const { routing, message, trail } = exchange;
+  const grpc = isGrpc(message);
+  if (routing.redirectsToTls) return redirectToTls(exchange);
+  const route = routing.found?.route;
+  if (route === undefined) return localReply(trail, { status: 404, grpc, because: routing.because });
+  const { action } = route;
+  switch (action.case) {
+    case "directResponse":
+      return withResponseHeaders(
+        localReply(trail, { status: action.value.status, grpc, because: routing.because, body: bodyOf(action.value.body?.specifier) }),
+        [changesOf(route), ...outerChanges(exchange)].map(({ response }) => response),
+      );
+    case "redirect": {
+      const { status, location } = redirectOf(action.value, route, message);
+      const answer = localReply(trail, { status, grpc, because: routing.because, headers: [["location", location]] });
+      return withResponseHeaders(
+        answer,
+        [changesOf(route), ...outerChanges(exchange)].map(({ response }) => response),
+      );
+    }
+    case "route":
+      return chooseCluster(route, action.value, exchange);
+    default:
+      throw new Undecidable(`route action ${action.case ?? "of no kind"}`);
+  }
+}
+
+function redirectToTls({ message, routing, trail }: Exchange): readonly Branch[] {
+  const host = message.authority.replace(/:80$/, "");
+  const headers = [["location", `https://${host}${message.path}`]] as const;
+  return localReply(trail, { status: 301, grpc: isGrpc(message), because: routing.because, headers });
+}
+
+function bodyOf(specifier: { readonly case: string | undefined; readonly value?: unknown } | undefined): string {
+  if (specifier?.value instanceof Uint8Array) return Array.from(specifier.value, (byte) => String.fromCharCode(byte)).join("");
+  return typeof specifier?.value === "string" ? specifier.value : "";
+}
+
+interface Changes {
+  readonly request: HeaderChange;
+  readonly response: HeaderChange;
+}
+
+type WithChanges = Pick<Route, "requestHeadersToAdd" | "requestHeadersToRemove" | "responseHeadersToAdd" | "responseHeadersToRemove">;
+
+function changesOf(from: WithChanges): Changes {
+  return {
+    request: { add: from.requestHeadersToAdd, remove: from.requestHeadersToRemove },
+    response: { add: from.responseHeadersToAdd, remove: from.responseHeadersToRemove },
+  };
+}
+
+/** Host's and table's, in Envoy's order: what is nearest to the request first. */
+function outerChanges({ routing }: Exchange): readonly Changes[] {
+  const outer = [...(routing.host === undefined ? [] : [routing.host]), routing.routes].map(changesOf);
+  return routing.routes.mostSpecificHeaderMutationsWins ? outer.toReversed() : outer;
+}
+
+interface Destination {
+  readonly cluster: string;
+  readonly share: number;
+  readonly changes?: Changes;
+}
+
+function chooseCluster(route: Route, action: RouteAction, exchange: Exchange): readonly Branch[] {
+  if (
+    exchange.routing.routes.mostSpecificHeaderMutationsWins ||
+    action.internalRedirectPolicy !== undefined ||
+    action.metadataMatch !== undefined
+  )
+    throw new Undecidable("a route's internal redirects, metadata or order of header changes");
+  return destinationsOf(action, exchange.message).flatMap((destination) =>
+    weigh(
+      destination.share,
+      guarded(exchange.trail, () => sendTo(destination, route, action, exchange)),
+    ),
+  );
+}
+
+function destinationsOf({ clusterSpecifier: to }: RouteAction, message: HttpMessage): readonly Destination[] {
+  switch (to.case) {
+    case "cluster":
+      return [{ cluster: to.value, share: 1 }];
+    case "clusterHeader":
+      return [{ cluster: valuesOf(message, lowerAscii(to.value))[0] ?? "", share: 1 }];
+    case "weightedClusters": {
+      const total = to.value.clusters.reduce((sum, { weight = 0 }) => sum + weight, 0);
+      return to.value.clusters
+        .filter(({ weight = 0 }) => weight > 0)
+        .map((cluster) => {
+          if (cluster.name === "" || cluster.hostRewriteSpecifier.case !== undefined)
+            throw new Undecidable("a weighted cluster without a name");
+          return { cluster: cluster.name, share: (cluster.weight ?? 0) / total, changes: changesOf(cluster) };
+        });
+    }
+    default:
+      throw new Undecidable(`cluster by ${to.case ?? "nothing"}`);
+  }
+}
+
+function sendTo({ cluster, share, changes }: Destination, route: Route, action: RouteAction, exchange: Exchange): readonly Branch[] {
+  const { site, routing, message } = exchange;
+  const all = [...(changes === undefined ? [] : [changes]), changesOf(route), ...outerChanges(exchange)];
+  const responses = all.map(({ response }) => response);
+  const found = findCluster(site, cluster);
+  const part = share === 1 ? "" : ` (${Math.round(share * 10_000) / 100} %)`;
+  const detail = `${cluster}${found === undefined ? " does not exist" : ""}${part}`;
+  const trail = step(exchange.trail, site, "cluster", { resource: found?.resource, detail });
+  if (found === undefined) {
+    const status =
+      action.clusterNotFoundResponseCode === NotFound.NOT_FOUND
+        ? 404
+        : action.clusterNotFoundResponseCode === NotFound.INTERNAL_SERVER_ERROR
+          ? 500
+          : 503;
+    const reply = localReply(trail, { status, grpc: isGrpc(message), because: routing.because });
+    return withResponseHeaders(reply, responses);
+  }
+  const changed = all.reduce<Pick<HttpMessage, "headers" | "generated">>((given, { request }) => changeHeaders(given, request), message);
+  const ready = rewrite(action, route.match, { ...message, ...changed });
+  const mirrored = withMirrors(action, { ...exchange, message: ready, trail });
+  const branches = sendWithRetries({
+    action,
+    host: routing.host,
+    exchange: { ...exchange, message: ready, trail: mirrored },
+    cluster: found,
+  });
+  return withResponseHeaders(branches, responses);
+}
+
+function withResponseHeaders(branches: readonly Branch[], changes: readonly HeaderChange[]): readonly Branch[] {
+  return branches.map((branch) => {
+    const { end } = branch;
+    if (end.kind !== "response") return branch;
+    const start: { headers: HeaderLines; generated: readonly string[] } = { headers: end.reply.headers, generated: [] };
+    const { headers } = changes.reduce((given, change) => changeHeaders(given, change), start);
+    return { ...branch, end: { ...end, reply: { ...end.reply, headers } } };
+  });
+}
+
+/** Copies go their own way; what becomes of them changes nothing for the caller. */
+function withMirrors({ requestMirrorPolicies }: RouteAction, exchange: Exchange): Trail {
+  let { trail } = exchange;
+  for (const { cluster, clusterHeader, runtimeFraction } of requestMirrorPolicies) {
+    if (clusterHeader !== "") throw new Undecidable("a mirror whose cluster a header names");
+    const share = runtimeFraction === undefined ? 1 : shareOf(runtimeFraction.defaultValue);
+    const found = findCluster(exchange.site, cluster);
+    if (share === 0 || found === undefined) continue;
+    const copy = { ...exchange.message, authority: shadowHost(exchange.message.authority) };
+    const ways = connectThrough({ ...exchange, message: copy, trail: { ...trail, attempts: 0, mirrors: [] } }, found, new Set());
+    const targets = ways.flatMap(({ branch }) => {
+      const { end } = branch;
+      if (end.kind === "undecided") throw new Undecidable(end.at);
+      return end.kind === "response" && end.reply.by === "application" && end.reply.to !== undefined
+        ? [{ target: end.reply.to, share: share * branch.share }]
+        : [];
+    });
+    const detail = `${cluster} gets a copy of ${share * 100} %`;
+    trail = {
+      ...step(trail, exchange.site, "mirror", { resource: found.resource, detail }),
+      mirrors: [...trail.mirrors, ...merged(targets)],
+    };
+  }
+  return trail;
+}
+
+function merged(targets: Trail["mirrors"]): Trail["mirrors"] {
+  const byName = new Map<string, Trail["mirrors"][number]>();
+  for (const { target, share } of targets) {
+    const key = "external" in target ? target.external : nameOf(target);
+    byName.set(key, { target, share: share + (byName.get(key)?.share ?? 0) });
+  }
+  return [...byName.values()];
+}
+
+function nameOf({ namespace, name }: WorkloadRef): string {
+  return `${namespace}/${name}`;
+}
+
+/** Envoy marks the host of a copy. */
+function shadowHost(authority: string): string {
+  const port = /:\d+$/.exec(authority)?.[0] ?? "";
+  return `${authority.slice(0, authority.length - port.length)}-shadow${port}`;
+}
