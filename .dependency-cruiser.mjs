@@ -20,7 +20,8 @@ export default {
     ...edges.map((edge) => ({
       name: `${edge}-knows-another-edge`,
       severity: "error",
-      comment: "edges meet only in controlplane/ and cli/; store/ is a contract, xds/protocol the pure state that server and agent share",
+      comment:
+        "edges meet only in controlplane/, meshtest/ and cli/; store/ is a contract, xds/protocol the pure state that server and agent share",
       from: { path: `^src/${edge}/`, pathNot: tests },
       to: { path: "^src/", pathNot: src([...order, edge, "store", "xds/protocol"]) },
     })),
@@ -37,6 +38,20 @@ export default {
       comment: "the control plane runs without a terminal: commands call it, not the other way round",
       from: { path: "^src/controlplane/", pathNot: tests },
       to: { path: "^src/(cli/|main[.]ts)" },
+    },
+    {
+      name: "meshtest-knows-what-calls-it",
+      severity: "error",
+      comment: "tests of a mesh's behaviour run without a control plane and a terminal: the command calls them, not the other way round",
+      from: { path: "^src/meshtest/", pathNot: tests },
+      to: { path: "^src/(controlplane/|cli/|main[.]ts)" },
+    },
+    {
+      name: "controlplane-knows-meshtest",
+      severity: "error",
+      comment: "what serves a mesh needs nothing of what tests one",
+      from: { path: "^src/controlplane/", pathNot: tests },
+      to: { path: "^src/meshtest/" },
     },
     {
       name: "product-knows-its-tests",

@@ -21,7 +21,7 @@ test: install-system ## lint, types, import rules and all tests, end to end on r
 	$(NODE) scripts/test.ts || failed=1; \
 	exit $$failed
 
-test-fast: install ## the tests beside the source only: seconds, no Envoy needed
+test-fast: install ## the tests beside the source only
 	@$(NODE) scripts/test.ts --project unit
 
 lint: install ## linter, format, types, import rules

@@ -1,7 +1,7 @@
 /**
  * Writes `src/gen/schema/`: what every kind's API declares, taken from the typed models of Kubernetes and Istio (development dependencies).
  * `kubernetes.js`, `istio.js`: compact nodes for our own validator; `bodies.d.ts`: plain types of the same; `editor/*.json`: JSON Schemas with the
- * APIs' descriptions. Fields come from the declarations; limits, patterns and whole numbers from the models' compiled validators, by asking them.
+ * APIs' descriptions, and MeshTest's. Fields come from the declarations; limits, patterns and whole numbers from the models' compiled validators, by asking them.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { addLimits } from "./gen-schema/limits.ts";
 import { toBodyType, toCombinedSchema, toCompactNodes, toJsonSchema } from "./gen-schema/output.ts";
 import { KINDS, type SourceKind } from "./gen-schema/kinds.ts";
 import type { Shape } from "./gen-schema/shape.ts";
+import { KIND as MESH_TEST, toEditorSchema } from "../src/meshtest/document-schema.ts";
 
 export async function generateSchemas(output: string): Promise<void> {
   rmSync(output, { recursive: true, force: true });
@@ -36,6 +37,8 @@ function writeEditorSchemas(folder: string, shapes: ReadonlyMap<SourceKind, Shap
   const write = (file: string, schema: unknown) => writeFileSync(join(folder, file), `${JSON.stringify(schema, null, 1)}\n`);
   const files = new Map([...shapes.keys()].map(({ kind }) => [kind, `${kind.toLowerCase()}.json`]));
   for (const [kind, shape] of shapes) write(files.get(kind.kind) ?? "", toJsonSchema(kind, shape));
+  files.set(MESH_TEST, `${MESH_TEST.toLowerCase()}.json`);
+  write(files.get(MESH_TEST) ?? "", toEditorSchema());
   write("all.json", toCombinedSchema(files));
 }
 

@@ -48,6 +48,7 @@ function inputsHash(): string {
     "package-lock.json",
     "scripts/gen.ts",
     "scripts/gen-schema.ts",
+    "src/meshtest/document-schema.ts",
     ...globSync(["proto/**/*.proto", "scripts/gen-schema/*.ts"], { cwd: root }).sort(),
   ]) {
     const path = join(root, file);

@@ -28,6 +28,7 @@ beforeEach(() => {
     "import { state } from '../xds/protocol/state.ts';\nimport { nothing } from '../store/contract.ts';\nexport const relay = [state, nothing];\n",
   );
   plant("src/testing/fake.ts", "export const fake = 1;\n");
+  plant("src/meshtest/judge.ts", "import { relay } from '../agent/relay.ts';\nexport const judge = relay;\n");
   plant("src/cli/run.ts", "import { relay } from '../agent/relay.ts';\nexport const run = relay;\n");
 });
 
@@ -64,6 +65,8 @@ describe("dependency-cruiser", () => {
     { rule: "agent-knows-another-edge", file: "src/agent/bad.ts", text: "export { serve } from '../xds/serve.ts';\n" },
     { rule: "store-knows-another-edge", file: "src/store/bad.ts", text: "export const load = () => import('../agent/relay.ts');\n" },
     { rule: "controlplane-knows-the-cli", file: "src/controlplane/bad.ts", text: "export { run } from '../cli/run.ts';\n" },
+    { rule: "meshtest-knows-what-calls-it", file: "src/meshtest/bad.ts", text: "export { run } from '../cli/run.ts';\n" },
+    { rule: "controlplane-knows-meshtest", file: "src/controlplane/bad.ts", text: "export { judge } from '../meshtest/judge.ts';\n" },
     { rule: "product-knows-its-tests", file: "src/cli/bad.ts", text: "export { fake } from '../testing/fake.ts';\n" },
     { rule: "platform-knows-the-mesh", file: "platform/src/user/bad.ts", text: "export { word } from '../../../src/base/word.ts';\n" },
     { rule: "console-knows-the-server", file: "console/bad.ts", text: "export { word } from '../src/base/word.ts';\n" },

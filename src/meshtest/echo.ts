@@ -1,0 +1,34 @@
+import type { ApplicationAnswer, ApplicationRequest } from "../evaluate/index.ts";
+
+/** What a gRPC client makes of a plain HTTP status (gRPC, doc/http-grpc-status-mapping.md). */
+const GRPC_OF_HTTP: Readonly<Record<number, string>> = {
+  400: "INTERNAL",
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  404: "UNIMPLEMENTED",
+  429: "UNAVAILABLE",
+  502: "UNAVAILABLE",
+  503: "UNAVAILABLE",
+  504: "UNAVAILABLE",
+};
+
+/**
+ * What the echo application answers: 200, 101 to a WebSocket, or as the request asks. `x-echo-status: 503,503,200` is one after another for the attempts of one
+ * call, the last one from then on; `x-echo-delay-ms` is how long it takes.
+ */
+export function answerOf({ headers, protocol, attempt }: ApplicationRequest): ApplicationAnswer {
+  const statuses = (valueOf(headers, "x-echo-status") ?? "").split(",").map((text) => Number(text.trim()));
+  const isWebSocket = valueOf(headers, "upgrade")?.toLowerCase() === "websocket";
+  const asked = statuses[Math.min(attempt, statuses.length) - 1] ?? 0;
+  const status = Number.isInteger(asked) && asked >= 200 && asked <= 599 ? asked : isWebSocket ? 101 : 200;
+  const delayMs = Number(valueOf(headers, "x-echo-delay-ms") ?? 0);
+  return {
+    status,
+    ...(Number.isFinite(delayMs) && delayMs > 0 && { delayMs }),
+    ...(protocol === "grpc" && { grpcStatus: status < 400 ? "OK" : (GRPC_OF_HTTP[status] ?? "UNKNOWN") }),
+  };
+}
+
+function valueOf(headers: ApplicationRequest["headers"], name: string): string | undefined {
+  return headers.find(([own]) => own.toLowerCase() === name)?.[1];
+}

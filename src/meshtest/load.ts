@@ -1,0 +1,206 @@
+import { dirname, resolve } from "node:path";
+import type { Diagnostic } from "../model/diagnostic.ts";
+import type { SourcePosition } from "../model/position.ts";
+import type { Resource } from "../model/resource.ts";
+import { checkDocument, type RawDocument } from "../schema/index.ts";
+import { isRecord } from "../schema/shape.ts";
+import { type Declared, mergeDeclared, readText } from "../source/index.ts";
+import { readFileText } from "../source/file-text.ts";
+import { listFiles } from "../source/list-files.ts";
+import { checkTest, isMeshTest } from "./check.ts";
+import type { MeshTest } from "./document.ts";
+import { KIND } from "./document-schema.ts";
+import { type FileError, fileError } from "./file-error.ts";
+
+/** A test with all that is declared for it. */
+export interface LoadedTest {
+  readonly test: MeshTest;
+  readonly resources: readonly Resource[];
+  /** What the mesh would say of the documents as they are. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface LoadedFile {
+  readonly file: string;
+  /** Empty where there are errors: a file is used as a whole or not at all. */
+  readonly tests: readonly LoadedTest[];
+  readonly errors: readonly FileError[];
+}
+
+export interface LoadOptions {
+  /** Files and folders, as a person typed them. */
+  readonly paths: readonly string[];
+  readonly cwd: string;
+}
+
+export interface Loaded {
+  readonly files: readonly LoadedFile[];
+  readonly watched: Watched;
+}
+
+/** What decides the result, as it was when it was read. */
+export interface Watched {
+  /** Files and folders. */
+  readonly paths: readonly string[];
+  /** Another text once one of their files has changed, come or gone. */
+  readonly stamp: string;
+}
+
+/** Reads every MeshTest of the paths; folders are searched. What can't be used is an error of its file and stops no other. */
+export async function loadTests({ paths, cwd }: LoadOptions): Promise<Loaded> {
+  const files = new Map<string, LoadedFile>();
+  const watched: Watching = { paths: new Set(), stamps: new Set() };
+  for (const path of paths) {
+    const absolute = resolve(cwd, path);
+    const listing = await listWatched(absolute, watched);
+    const isFolder = listing.files.length !== 1 || listing.files[0]?.path !== absolute;
+    let found = 0;
+    for (const { path: file } of listing.files) {
+      const shown = shownPath(file, cwd);
+      const loaded = files.get(shown) ?? (await loadFile(file, { shown, cwd, isSearched: isFolder, watched }));
+      if (loaded === undefined) continue;
+      found++;
+      files.set(shown, loaded);
+    }
+    const position = { file: shownPath(absolute, cwd), line: 1, column: 1 };
+    const unreadable = listing.diagnostics.filter(({ severity }) => severity === "error").map(toFileError);
+    if (unreadable.length > 0)
+      files.set(position.file, { file: position.file, tests: [], errors: unreadable.map((error) => ({ ...error, ...position })) });
+    else if (found === 0)
+      files.set(position.file, {
+        file: position.file,
+        tests: [],
+        errors: [fileError(position, `there is no ${KIND} in ${path}`, "see docs/meshtest.md")],
+      });
+  }
+  return { files: [...files.values()], watched: { paths: [...watched.paths], stamp: [...watched.stamps].toSorted().join("\n") } };
+}
+
+/** What `Watched.stamp` would be now. */
+export async function stampOf({ paths }: Watched): Promise<{ readonly stamp: string; readonly folders: readonly string[] }> {
+  const { files, folders } = await listFiles(paths);
+  return { stamp: files.map(toStamp).toSorted().join("\n"), folders };
+}
+
+interface Watching {
+  readonly paths: Set<string>;
+  readonly stamps: Set<string>;
+}
+
+async function listWatched(path: string, { paths, stamps }: Watching): ReturnType<typeof listFiles> {
+  const listing = await listFiles([path]);
+  paths.add(path);
+  for (const file of listing.files) stamps.add(toStamp(file));
+  return listing;
+}
+
+function toStamp({ path, stamp }: { readonly path: string; readonly stamp: string }): string {
+  return `${path} ${stamp}`;
+}
+
+interface Place {
+  readonly shown: string;
+  readonly cwd: string;
+  /** Found in a folder: what is no test is none of ours. */
+  readonly isSearched: boolean;
+  readonly watched: Watching;
+}
+
+const MENTION = /\bMeshTest\b/;
+
+async function loadFile(file: string, { shown, cwd, isSearched, watched }: Place): Promise<LoadedFile | undefined> {
+  const text = await readFileText(file);
+  if (typeof text !== "string")
+    return isSearched
+      ? undefined
+      : { file: shown, tests: [], errors: [toFileError({ ...text, position: { file: shown, line: 1, column: 1 } })] };
+  if (!MENTION.test(text)) return isSearched ? undefined : unusable(shown, `there is no ${KIND} in ${shown}`);
+  const { documents, diagnostics } = readText(text, shown);
+  if (diagnostics.length > 0) return { file: shown, tests: [], errors: diagnostics.map(toFileError) };
+  const tests = documents.filter(isMeshTest);
+  if (tests.length === 0) return isSearched ? undefined : unusable(shown, `there is no ${KIND} in ${shown}`);
+  const own = documents.filter((document) => !isMeshTest(document));
+  const loaded: LoadedTest[] = [];
+  const errors: FileError[] = [];
+  for (const document of tests) {
+    const checked = checkTest(document);
+    if (!checked.ok) {
+      errors.push(...checked.errors);
+      continue;
+    }
+    const others = await readResources(checked.resources, { base: dirname(file), own: file, cwd, watched });
+    errors.push(...others.errors);
+    const declared = mergeDeclared([
+      declare(own, checked.test.namespace),
+      ...others.documents.map((more) => declare(more, checked.test.namespace)),
+    ]);
+    loaded.push({ test: checked.test, resources: declared.resources, diagnostics: [...others.diagnostics, ...declared.diagnostics] });
+  }
+  return { file: shown, tests: errors.length > 0 ? [] : loaded, errors };
+}
+
+interface Others {
+  readonly documents: readonly (readonly RawDocument[])[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly errors: readonly FileError[];
+}
+
+/** `spec.resources`: files that hold tests of their own belong to those, unless they are named one by one. */
+async function readResources(
+  entries: readonly { readonly path: string; readonly position: SourcePosition }[],
+  { base, own, cwd, watched }: { readonly base: string; readonly own: string; readonly cwd: string; readonly watched: Watching },
+): Promise<Others> {
+  const documents: (readonly RawDocument[])[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const errors: FileError[] = [];
+  const seen = new Set([own]);
+  for (const { path, position } of entries) {
+    const absolute = resolve(base, path);
+    const listing = await listWatched(absolute, watched);
+    if (listing.outOfSight.length > 0)
+      errors.push(fileError(position, `spec.resources: ${path} can't be read`, "paths are relative to this file"));
+    for (const { path: file } of listing.files) {
+      if (seen.has(file)) continue;
+      seen.add(file);
+      const shown = shownPath(file, cwd);
+      const text = await readFileText(file);
+      const read = typeof text === "string" ? readText(text, shown) : { documents: [], diagnostics: [text] };
+      diagnostics.push(...read.diagnostics);
+      if (file !== absolute && read.documents.some(isMeshTest)) continue;
+      documents.push(read.documents.filter((document) => !isMeshTest(document)));
+    }
+  }
+  return { documents, diagnostics, errors };
+}
+
+function declare(documents: readonly RawDocument[], namespace: string): Declared {
+  const resources: Resource[] = [];
+  const diagnostics: Diagnostic[] = [];
+  for (const document of documents) {
+    const checked = checkDocument(inNamespace(document, namespace));
+    diagnostics.push(...checked.diagnostics);
+    const resource = checked.resource ?? checked.fallback;
+    if (resource !== undefined) resources.push(resource);
+  }
+  return { resources, diagnostics };
+}
+
+function inNamespace(document: RawDocument, namespace: string): RawDocument {
+  const { value } = document;
+  if (!isRecord(value) || !isRecord(value["metadata"]) || (value["metadata"]["namespace"] ?? "") !== "") return document;
+  return { value: { ...value, metadata: { ...value["metadata"], namespace } }, locate: document.locate };
+}
+
+function unusable(file: string, message: string): LoadedFile {
+  return { file, tests: [], errors: [fileError({ file, line: 1, column: 1 }, message, "see docs/meshtest.md")] };
+}
+
+function toFileError({ message, help, position = { file: "", line: 1, column: 1 } }: Diagnostic): FileError {
+  return fileError(position, message, help);
+}
+
+/** Relative to the current folder where it lies in there. */
+export function shownPath(path: string, cwd: string): string {
+  const folder = cwd.endsWith("/") ? cwd : `${cwd}/`;
+  return path.startsWith(folder) ? path.slice(folder.length) : path;
+}

@@ -1,0 +1,165 @@
+import type { ApplicationAnswer, ApplicationRequest, MeshView, Target, WorkloadRef } from "../evaluate/index.ts";
+import { createMesh, type Mesh, resolveMeshSettings, toDiagnostics } from "../mesh/index.ts";
+import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
+import { formatIdentity } from "../model/identity.ts";
+import type { Origin } from "../model/origin.ts";
+import { type SourcePosition } from "../model/position.ts";
+import type { Proxy } from "../model/proxy.ts";
+import type { Resource } from "../model/resource.ts";
+import { isTls, parseProtocol } from "../model/service.ts";
+import { createTranslator, type Snapshot, type Translator } from "../translate/index.ts";
+import { TestAddresses } from "./addresses.ts";
+import { answerOf } from "./echo.ts";
+import { type TestIssuers, verifyToken } from "./issuers.ts";
+import type { LoadedTest } from "./load.ts";
+import { gatewaySecrets, namedCertificate, trustTestIssuers } from "./prepare.ts";
+import { podsOf, type TestWorkload, workloadsOf } from "./workloads.ts";
+
+export interface SentToProxy {
+  readonly proxy: Proxy;
+  readonly snapshot: Snapshot;
+  readonly identity: string;
+}
+
+/** Envoy's version that a test's proxies say they have. */
+const ENVOY_VERSION = "1.40.0";
+
+/** The mesh of one test as a control plane would see it, with all that runs in it. What a proxy is sent is made when first asked for. */
+export class TestMesh implements MeshView {
+  readonly mesh: Mesh;
+  readonly workloads: readonly TestWorkload[];
+  readonly addresses: TestAddresses;
+  readonly #translator: Translator = createTranslator();
+  readonly #byName: ReadonlyMap<string, TestWorkload>;
+  readonly #byAddress: ReadonlyMap<string, TestWorkload>;
+  readonly #sent = new Map<string, SentToProxy>();
+  readonly #diagnostics: Diagnostic[] = [];
+
+  constructor({ test, resources }: LoadedTest, issuers: TestIssuers) {
+    this.workloads = workloadsOf(test, resources);
+    const trusted = resources.filter(({ kind }) => kind !== "Pod").map((resource) => this.#placed(trustTestIssuers(resource, issuers)));
+    const secrets = gatewaySecrets(resources, this.workloads, namedCertificate);
+    // The first of two with one name counts.
+    const all = [...secrets, ...trusted, ...podsOf(this.workloads)];
+    this.mesh = createMesh(all, resolveMeshSettings(all, { profile: test.profile }));
+    this.#byName = new Map(this.workloads.map((workload) => [`${workload.namespace}/${workload.name}`, workload]));
+    this.#byAddress = new Map(this.workloads.map((workload) => [workload.address, workload]));
+    this.addresses = new TestAddresses(this.mesh);
+  }
+
+  workload({ namespace, name }: WorkloadRef): TestWorkload | undefined {
+    return this.#byName.get(`${namespace}/${name}`);
+  }
+
+  proxyOf(ref: WorkloadRef): SentToProxy | undefined {
+    const key = `${ref.namespace}/${ref.name}`;
+    const known = this.#sent.get(key);
+    if (known !== undefined) return known;
+    const workload = this.#byName.get(key);
+    if (workload === undefined || workload.role === "none") return undefined;
+    const proxy = toProxy(workload, this.mesh);
+    const { snapshot, diagnostics } = this.#translator.translate(this.mesh, proxy);
+    this.#diagnostics.push(...diagnostics);
+    const { namespace, serviceAccount } = workload;
+    const sent = { proxy, snapshot, identity: formatIdentity({ trustDomain: this.mesh.settings.trustDomain, namespace, serviceAccount }) };
+    this.#sent.set(key, sent);
+    return sent;
+  }
+
+  /** What was sent so far, by workload. */
+  sent(): Iterable<SentToProxy> {
+    return this.#sent.values();
+  }
+
+  workloadAt(address: string): WorkloadRef | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  externalAt(address: string): string | undefined {
+    return this.addresses.externalAt(address);
+  }
+
+  verifyToken(jwks: string, token: string): "ok" | "bad-signature" {
+    return verifyToken(jwks, token);
+  }
+
+  answerOf(request: ApplicationRequest): ApplicationAnswer {
+    return answerOf(request);
+  }
+
+  listensOn(target: Target, port: number): boolean {
+    return "external" in target || (this.workload(target)?.ports.some((own) => own.port === port) ?? false);
+  }
+
+  /** An outside host ends TLS where it is spoken to in TLS; a workload on ports that are named or marked so. */
+  tlsOf(target: Target, port: number): ReturnType<NonNullable<MeshView["tlsOf"]>> {
+    if ("external" in target) return { alpn: ["h2", "http/1.1"], names: [target.external], plaintextToo: true };
+    const workload = this.workload(target);
+    const names = workload === undefined ? [] : this.#tlsNames(workload, port);
+    return names.length === 0 ? undefined : { alpn: ["h2", "http/1.1"], names };
+  }
+
+  #tlsNames(workload: TestWorkload, port: number): readonly string[] {
+    const own = workload.ports.find((known) => known.port === port && isTlsName(known.name));
+    const names = own === undefined ? [] : [workload.name];
+    for (const service of this.mesh.services.all()) {
+      const tlsPorts = service.ports.filter(({ protocol }) => isTls(protocol));
+      if (tlsPorts.length === 0) continue;
+      const endpoint = this.mesh.endpoints.of(service).endpoints.find(({ address }) => address === workload.address);
+      if (endpoint !== undefined && tlsPorts.some(({ number }) => endpoint.ports.get(number)?.port === port)) names.push(service.host);
+    }
+    return names;
+  }
+
+  /** What the mesh says of itself and of every proxy that was asked for, each thing once. */
+  diagnostics(): readonly Diagnostic[] {
+    const all = [...toDiagnostics(this.mesh.findings, this.mesh.find), ...this.#diagnostics];
+    return [...new Map(all.map((diagnostic) => [formatDiagnostic(diagnostic), diagnostic])).values()];
+  }
+
+  /** Asks for what every proxy is sent, so that `diagnostics` is whole. */
+  translateAll(): void {
+    for (const workload of this.workloads) this.proxyOf(workload);
+  }
+
+  locate({ ref, path }: Origin): SourcePosition | undefined {
+    return this.mesh.find(ref)?.locate(path);
+  }
+
+  /** A WorkloadEntry without an address that a proxy could connect to has the one of the test. */
+  #placed(resource: Resource): Resource {
+    if (resource.kind !== "WorkloadEntry") return resource;
+    const { namespace, name } = resource.metadata;
+    const workload = this.workloads.find((known) => known.kind === "WorkloadEntry" && known.namespace === namespace && known.name === name);
+    const body = resource.body as { readonly spec: { readonly address?: string } };
+    if (workload === undefined || body.spec.address === workload.address) return resource;
+    return { ...resource, body: { ...body, spec: { ...body.spec, address: workload.address } } };
+  }
+}
+
+function isTlsName(name: string): boolean {
+  const protocol = parseProtocol(name.split("-", 1)[0] ?? "");
+  return protocol !== undefined && isTls(protocol);
+}
+
+function toProxy(workload: TestWorkload, mesh: Mesh): Proxy {
+  const { namespace, name, labels, serviceAccount, address, role, kind } = workload;
+  const indexed = mesh.workloads.find(kind, namespace, name);
+  const type = role === "gateway" ? "router" : "sidecar";
+  return {
+    id: `${type}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+    type,
+    name,
+    namespace,
+    addresses: [address],
+    labels,
+    serviceAccount,
+    cluster: indexed?.cluster ?? "Kubernetes",
+    network: indexed?.network ?? "",
+    locality: indexed?.locality ?? "",
+    version: ENVOY_VERSION,
+    capture: "redirect",
+    localPorts: {},
+    dnsCapture: type === "sidecar",
+  };
+}
