@@ -5,6 +5,8 @@ import { type Resource, refOf } from "../model/resource.ts";
 import type { Service, ServicePort } from "../model/service.ts";
 import type { EndpointSliceBody, ServiceEntryBody } from "../schema/bodies.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
+import { mtlsOf, resolveMtls } from "./peer-authentication.ts";
+import type { PolicyIndex } from "./policies.ts";
 import type { IndexedWorkload, WorkloadIndex } from "./workloads.ts";
 
 /** One address that answers for a service. */
@@ -28,6 +30,8 @@ export interface ServiceEndpoint {
 export interface EndpointPort {
   readonly port: number;
   readonly sidecarPort?: number;
+  /** Its sidecar takes plaintext only (PeerAuthentication DISABLE): callers must not speak mTLS to it. */
+  readonly plaintext?: true;
 }
 
 /** The endpoints of one service, and a hash of all that they say. */
@@ -45,9 +49,10 @@ export class EndpointIndex {
   readonly #slices: ReadonlyMap<string, readonly Resource<EndpointSliceBody>[]>;
   readonly #entries: ReadonlyMap<string, Resource<ServiceEntryBody>>;
   readonly #settings: MeshSettings;
+  readonly #policies: PolicyIndex;
   readonly #known = new Map<Service, EndpointSet>();
 
-  constructor(resources: Iterable<Resource>, workloads: WorkloadIndex, settings: MeshSettings) {
+  constructor(resources: Iterable<Resource>, workloads: WorkloadIndex, policies: PolicyIndex, settings: MeshSettings) {
     const slices = new Map<string, Resource<EndpointSliceBody>[]>();
     const entries = new Map<string, Resource<ServiceEntryBody>>();
     for (const resource of resources) {
@@ -62,6 +67,7 @@ export class EndpointIndex {
     this.#workloads = workloads;
     this.#slices = slices;
     this.#entries = entries;
+    this.#policies = policies;
     this.#settings = settings;
   }
 
@@ -103,7 +109,16 @@ export class EndpointIndex {
   #toEndpoint(workload: IndexedWorkload, ports: ReadonlyMap<number, EndpointPort>): ServiceEndpoint {
     const { address, labels, locality, network, weight, ready, hasSidecar, namespace, name, serviceAccount } = workload;
     const identity = formatIdentity({ trustDomain: this.#settings.trustDomain, namespace, serviceAccount });
-    return { address, ports, labels, identity, locality, network, weight, ready, hasSidecar, workload: `${namespace}/${name}` };
+    const own = hasSidecar ? this.#withMtls(workload, ports) : ports;
+    return { address, ports: own, labels, identity, locality, network, weight, ready, hasSidecar, workload: `${namespace}/${name}` };
+  }
+
+  /** What the workload's PeerAuthentication says of each of its ports. */
+  #withMtls(workload: IndexedWorkload, ports: ReadonlyMap<number, EndpointPort>): ReadonlyMap<number, EndpointPort> {
+    const modes = resolveMtls(this.#policies.find("PeerAuthentication", workload), this.#settings.defaultMtls);
+    return new Map(
+      [...ports].map(([number, port]) => [number, mtlsOf(modes, port.port) === "disable" ? { ...port, plaintext: true } : port]),
+    );
   }
 
   #ofSlice(service: Service, slice: Resource<EndpointSliceBody>): readonly ServiceEndpoint[] {

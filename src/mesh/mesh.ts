@@ -36,6 +36,7 @@ export function createMesh(resources: readonly Resource[], settings: MeshSetting
   }
   const all = [...byRef.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, resource]) => resource);
   const workloads = new WorkloadIndex(all);
+  const policies = new PolicyIndex(all, settings.rootNamespace);
   const services = new ServiceIndex(all, settings);
   const virtualServices = new VirtualServiceIndex(all, services, settings);
   return Object.freeze({
@@ -43,11 +44,11 @@ export function createMesh(resources: readonly Resource[], settings: MeshSetting
     namespaces: new NamespaceIndex(all),
     services,
     workloads,
-    endpoints: new EndpointIndex(all, workloads, settings),
+    endpoints: new EndpointIndex(all, workloads, policies, settings),
     virtualServices,
     destinationRules: new DestinationRuleIndex(all, settings),
     gateways: new GatewayIndex(all),
-    policies: new PolicyIndex(all, settings.rootNamespace),
+    policies,
     findings: [...services.findings, ...virtualServices.findings],
     find: (ref: ResourceRef) => byRef.get(formatRef(ref)),
   });

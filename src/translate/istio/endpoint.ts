@@ -36,7 +36,7 @@ function toEndpoint({ address, ports, weight, hasSidecar, workload }: ServiceEnd
     address,
     port: own.sidecarPort ?? own.port,
     weight: Math.max(1, weight),
-    mutualTls: hasSidecar,
+    mutualTls: hasSidecar && own.plaintext !== true,
     ...(workload !== "" && { workload }),
   };
 }

@@ -7,7 +7,7 @@ import type { TcpConnection } from "../../ir/tcp-connection.ts";
 import type { ServerTls } from "../../ir/tls.ts";
 import type { Origin } from "../../model/origin.ts";
 import type { InboundInputs } from "./inbound.ts";
-import type { MtlsMode } from "./peer-authentication.ts";
+import type { MtlsMode } from "../../mesh/peer-authentication.ts";
 
 /** Where one port's connections go and what they carry. */
 export interface ChainTarget {

@@ -14,7 +14,7 @@ import { toExtensions } from "../envoy/extension.ts";
 import { toEnvoyListener } from "../envoy/listener.ts";
 import { type InboundInputs, inboundInputs, toInbound } from "./inbound.ts";
 import { policyInputs, toProxyPolicies } from "./inbound-policies.ts";
-import type { MtlsMode } from "./peer-authentication.ts";
+import type { MtlsMode } from "../../mesh/peer-authentication.ts";
 
 const MESH = `
 apiVersion: v1

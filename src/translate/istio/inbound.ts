@@ -9,7 +9,7 @@ import { isHttp } from "../../model/service.ts";
 import { chainsOf, type ChainTarget } from "./inbound-chain.ts";
 import { toInboundCluster } from "./inbound-cluster.ts";
 import { type InboundPort, inboundPortsOf } from "./inbound-ports.ts";
-import { type MtlsModes, mtlsOf, resolveMtls } from "./peer-authentication.ts";
+import { type MtlsModes, mtlsOf, resolveMtls } from "../../mesh/peer-authentication.ts";
 
 /** All that the way into a workload depends on: plain data, whose hash is the cache's key. */
 export interface InboundInputs {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { meshOf, sidecar } from "../../testing/mesh.ts";
+import { meshOf, sidecar } from "../testing/mesh.ts";
 import { mtlsOf, resolveMtls } from "./peer-authentication.ts";
 
 const policy = (name: string, namespace: string, spec: object, creationTimestamp = "2026-01-01T00:00:00Z") =>

@@ -1,6 +1,6 @@
-import type { PoliciesOf } from "../../mesh/policies.ts";
-import type { Origin } from "../../model/origin.ts";
-import { refOf } from "../../model/resource.ts";
+import type { PoliciesOf } from "./policies.ts";
+import type { Origin } from "../model/origin.ts";
+import { refOf } from "../model/resource.ts";
 
 export type MtlsMode = "strict" | "permissive" | "disable";
 
