@@ -21,7 +21,7 @@ describe("what the mesh does by now", () => {
   });
 
   test("the sample's own test passes", async () => {
-    const loaded = await loadTests({ paths: [join(root, "samples/hello/hello.test.yaml")], cwd: root });
+    const loaded = await loadTests({ paths: [join(root, "samples/hello/meshtest.yaml")], cwd: root });
     const run = runTests(loaded.files, { nowMs: NOW });
     expect(run.calls.filter(({ verdict }) => verdict !== "pass").map(({ name, reason }) => `${name}: ${reason}`)).toEqual([]);
     expect(run.errors).toEqual([]);
