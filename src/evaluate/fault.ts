@@ -2,7 +2,7 @@ import type { HTTPFault } from "../gen/envoy/extensions/filters/http/fault/v3/fa
 import type { FractionalPercent } from "../gen/envoy/type/v3/percent_pb.js";
 import { openConfig } from "./config.ts";
 import { toMs } from "./duration.ts";
-import { GRPC_STATUS } from "./grpc-status.ts";
+import { GRPC_STATUS } from "../base/grpc-status.ts";
 import { matchesHeader } from "./header-match.ts";
 import type { Exchange } from "./http-chain.ts";
 import { isGrpc } from "./http-message.ts";

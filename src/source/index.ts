@@ -6,6 +6,6 @@ export { type FileSource, type FileSourceOptions, readFiles, startFileSource } f
 export { lastGoodInStore, type LastGoodTexts } from "./last-good.ts";
 export { lastGoodKeysInStore, type LastGoodKeys } from "./last-good-keys.ts";
 export { LIMITS } from "./limits.ts";
-export { type Declared, mergeDeclared, mergeSources } from "./merge.ts";
+export { type Declared, mergeDeclared } from "./merge.ts";
 export { readText, type ReadText } from "./read-text.ts";
 export { startStoreSource, type StoreSourceOptions } from "./store-source.ts";

@@ -23,11 +23,6 @@ export function mergeDeclared(parts: Iterable<Declared>): Declared {
   return { resources: [...byRef.values()], diagnostics };
 }
 
-/** What files declare and what the store holds: a folder's resource wins, so that what is in version control is what runs. */
-export function mergeSources(files: Declared, store: Declared): Declared {
-  return mergeDeclared([files, store]);
-}
-
 function declaredTwice(key: string, first: Resource, second: Resource): Diagnostic {
   const [used, unused] = [formatPosition(first.locate(["metadata", "name"])), second.locate(["metadata", "name"])];
   return diagnostic("KMK0005", {

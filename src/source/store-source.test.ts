@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openSqliteStore, type Store } from "../store/index.ts";
-import { type Declared, mergeSources } from "./merge.ts";
+import { type Declared, mergeDeclared } from "./merge.ts";
 import { readText } from "./read-text.ts";
 import { startStoreSource } from "./store-source.ts";
 import { EMPTY_FILE, updateFile } from "./file-memory.ts";
@@ -61,7 +61,7 @@ test("a resource in a folder wins over the store's, and both places are named", 
   await store.put(key, rule("from-the-store"));
   const source = await start();
   const files = updateFile(EMPTY_FILE, readText(JSON.stringify(rule("from-the-folder")), "dir/a.json").documents);
-  const { resources, diagnostics } = mergeSources(files, seen[0] ?? files);
+  const { resources, diagnostics } = mergeDeclared([files, seen[0] ?? files]);
   expect(resources).toMatchObject([{ body: { spec: { host: "from-the-folder" } } }]);
   expect(diagnostics).toMatchObject([
     {

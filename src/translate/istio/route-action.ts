@@ -1,3 +1,5 @@
+import { decodeBase64 } from "../../base/base64.ts";
+import { GRPC_STATUS } from "../../base/grpc-status.ts";
 import { parseDuration } from "../../base/duration.ts";
 import type { CorsPolicy, DirectResponse, FaultInjection, HashPolicy, RedirectAction } from "../../ir/route.ts";
 import type { DestinationRule, TrafficPolicy } from "../../mesh/index.ts";
@@ -31,7 +33,8 @@ function isRedirect(status: number): status is RedirectAction["status"] {
 export function toDirectResponse({ status, body }: NonNullable<HttpRoute["directResponse"]>): DirectResponse | undefined {
   if (body?.string !== undefined) return { kind: "direct", status, body: utf8(body.string) };
   if (body?.bytes === undefined) return { kind: "direct", status };
-  const bytes = decodeBase64(body.bytes);
+  // In JSON the bytes of a message may be in either alphabet, padded or not (ProtoJSON).
+  const bytes = decodeBase64(body.bytes.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, ""));
   return bytes === undefined ? undefined : { kind: "direct", status, body: bytes };
 }
 
@@ -45,43 +48,6 @@ function utf8(text: string): Uint8Array {
   }
   return Uint8Array.from(bytes);
 }
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-function decodeBase64(text: string): Uint8Array | undefined {
-  const digits = text.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, "");
-  const bytes: number[] = [];
-  let bits = 0;
-  let held = 0;
-  for (const digit of digits) {
-    const value = ALPHABET.indexOf(digit);
-    if (value < 0) return undefined;
-    held = (held << 6) | value;
-    bits += 6;
-    if (bits >= 8) bytes.push((held >> (bits -= 8)) & 255);
-  }
-  return Uint8Array.from(bytes);
-}
-
-const GRPC_STATUS = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 /** Without a percentage no request is touched (Istio's rule). */
 export function toFault(fault: NonNullable<HttpRoute["fault"]>): FaultInjection | undefined {

@@ -1,22 +1,10 @@
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+import { decodeBase64 } from "../../base/base64.ts";
 
-/** Base64 of bytes below 128 (PEM) as text; undefined where it is not Base64 or other bytes are in it. The core has no `atob`. */
-export function decodeBase64(encoded: string): string | undefined {
-  const characters = encoded.replaceAll(/\s/g, "").replace(/={1,2}$/, "");
+/** Base64 of bytes below 128 (PEM) as text; undefined where it is not Base64 or other bytes are in it. */
+export function decodeBase64Text(encoded: string): string | undefined {
+  const bytes = decodeBase64(encoded.replaceAll(/\s/g, "").replace(/={1,2}$/, ""));
+  if (bytes === undefined || bytes.some((byte) => byte > 127)) return undefined;
   let text = "";
-  let bits = 0;
-  let held = 0;
-  for (const character of characters) {
-    const value = ALPHABET.indexOf(character);
-    if (value === -1) return undefined;
-    bits = (bits << 6) | value;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    const byte = (bits >> held) & 0xff;
-    if (byte > 127) return undefined;
-    text += String.fromCharCode(byte);
-    bits &= (1 << held) - 1;
-  }
+  for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { meshOf } from "../../testing/mesh.ts";
 import { toEnvoySecret } from "../envoy/secret.ts";
-import { decodeBase64 } from "./secret-base64.ts";
+import { decodeBase64Text } from "./secret-base64.ts";
 import { findTlsSecret, secretName } from "./secret.ts";
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -59,10 +59,10 @@ describe("toEnvoySecret", () => {
   });
 });
 
-describe("decodeBase64", () => {
-  test.each(["", "a", "ab", "abc", "abcd\n", KEY])("%j", (text) => expect(decodeBase64(base64(text))).toBe(text));
+describe("decodeBase64Text", () => {
+  test.each(["", "a", "ab", "abc", "abcd\n", KEY])("%j", (text) => expect(decodeBase64Text(base64(text))).toBe(text));
   test("bytes that are no text, and what is no Base64, are nothing", () => {
-    expect(decodeBase64(Buffer.from([0xff, 0xfe]).toString("base64"))).toBeUndefined();
-    expect(decodeBase64("a-b_")).toBeUndefined();
+    expect(decodeBase64Text(Buffer.from([0xff, 0xfe]).toString("base64"))).toBeUndefined();
+    expect(decodeBase64Text("a-b_")).toBeUndefined();
   });
 });

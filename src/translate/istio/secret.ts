@@ -4,7 +4,7 @@ import type { Origin } from "../../model/origin.ts";
 import { type Resource, type ResourceRef, refOf } from "../../model/resource.ts";
 import { Sealed } from "../../model/sealed.ts";
 import type { SecretBody } from "../../schema/bodies.ts";
-import { decodeBase64 } from "./secret-base64.ts";
+import { decodeBase64Text } from "./secret-base64.ts";
 
 const PREFIX = "kubernetes://";
 const TRUST_SUFFIX = "-cacert";
@@ -57,7 +57,11 @@ function withTrust(name: string, resource: Resource<SecretBody>): TlsSecret | un
 function pemOf(resource: Resource<SecretBody>, keys: readonly string[]): string | undefined {
   const { data = {}, stringData = {} } = resource.body;
   for (const key of keys) {
-    const text = Object.hasOwn(stringData, key) ? stringData[key] : Object.hasOwn(data, key) ? decodeBase64(String(data[key])) : undefined;
+    const text = Object.hasOwn(stringData, key)
+      ? stringData[key]
+      : Object.hasOwn(data, key)
+        ? decodeBase64Text(String(data[key]))
+        : undefined;
     if (text?.includes("-----BEGIN ") === true) return text;
   }
   return undefined;
