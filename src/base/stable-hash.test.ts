@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canonicalJson, hashBytes, stableHash } from "./stable-hash.ts";
+import { fc } from "../testing/property.ts";
 
 const reference = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex").slice(0, 32);
 

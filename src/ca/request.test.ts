@@ -5,11 +5,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
-import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readCertificate, readPemBlocks, writePem } from "../base/x509/index.ts";
 import { MeshError } from "../model/error.ts";
 import { type Authority, openAuthority } from "./authority.ts";
+import { fc } from "../testing/property.ts";
 
 const identity = { trustDomain: "mesh.test", namespace: "shop", serviceAccount: "users" };
 const URI = "spiffe://mesh.test/ns/shop/sa/users";

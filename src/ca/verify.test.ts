@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
-import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyChain, writeAscii, writeDer, writeSequence } from "../base/x509/index.ts";
 import { verifySignature } from "./signature.ts";
+import { fc } from "../testing/property.ts";
 
 /** One certificate to craft; every default is right. */
 interface Crafted {

@@ -1,8 +1,8 @@
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { JsonPath } from "../model/position.ts";
 import { checkDocument } from "./check-document.ts";
 import { kinds } from "./kinds.ts";
+import { fc } from "../testing/property.ts";
 
 const at = (path: JsonPath) => ({ file: "mesh.yaml", line: path.length + 1, column: 1 });
 const check = (value: unknown) => checkDocument({ value, locate: at });

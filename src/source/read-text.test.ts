@@ -1,7 +1,7 @@
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "./limits.ts";
 import { readText } from "./read-text.ts";
+import { fc } from "../testing/property.ts";
 
 const values = (text: string) => readText(text, "a.yaml").documents.map(({ value }) => JSON.parse(JSON.stringify(value)) as unknown);
 const complaints = (text: string) =>

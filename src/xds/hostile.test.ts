@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ServerCredentials, status } from "@grpc/grpc-js";
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DeltaDiscoveryRequestSchema } from "../gen/envoy/service/discovery/v3/discovery_pb.js";
 import { FAKE_NODE_ID, FakeXdsClient } from "../testing/fake-xds-client.ts";
 import { edsCluster, endpoints, snapshotOf } from "../testing/xds-fixture.ts";
 import { typeUrlOf } from "./protocol/offer.ts";
 import { createGrpcServer, createXdsService, type XdsEvent } from "./index.ts";
+import { fc } from "../testing/property.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kumiko-hostile-"));
 const server = createGrpcServer();

@@ -1,3 +1,4 @@
+import { isHeaderName } from "../../base/header-name.ts";
 import { formatPath, type JsonPath } from "../../model/position.ts";
 import type { VirtualServiceBody } from "../bodies.ts";
 import type { Honoured } from "../honoured.ts";
@@ -159,7 +160,7 @@ function checkHeaderNames(http: Http, path: JsonPath, report: Report): void {
       const { set = {}, add = {}, remove = [] } = headers?.[side] ?? {};
       for (const name of [...Object.keys(set), ...Object.keys(add), ...remove]) {
         const isHost = side === "request" && /^(:authority|host)$/i.test(name) && !remove.includes(name) && !(name in add);
-        if (!isHost && !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name))
+        if (!isHost && !isHeaderName(name))
           wrong(report, [...at, "headers", side], `${JSON.stringify(name.slice(0, 80))} is no header name`);
       }
     }

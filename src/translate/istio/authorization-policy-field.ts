@@ -1,3 +1,4 @@
+import { isHeaderName } from "../../base/header-name.ts";
 import type { HeaderMatch } from "../../ir/match.ts";
 import type { RuleExpression } from "../../ir/policy.ts";
 import type { JsonPath } from "../../model/position.ts";
@@ -109,7 +110,8 @@ export function toConditionClauses(
   path: JsonPath,
 ): readonly Clause[] {
   const attribute = conditionAttribute(key);
-  if (attribute === undefined) return [{ kind: "inexpressible", why: `"${key}" is no condition that is known`, path: [...path, "key"] }];
+  if (attribute === undefined)
+    return [{ kind: "inexpressible", why: `${JSON.stringify(key)} is no condition that is known`, path: [...path, "key"] }];
   return clausesOf(attribute, values, notValues, scope, [
     [...path, "values"],
     [...path, "notValues"],
@@ -120,7 +122,11 @@ function conditionAttribute(key: string): Attribute | undefined {
   const known = Object.hasOwn(CONDITIONS, key) ? CONDITIONS[key] : undefined;
   if (known !== undefined) return ATTRIBUTES[known];
   const header = /^request\.headers\[([^\]]+)\]$/.exec(key)?.[1];
-  if (header !== undefined) return { read: (value) => ({ kind: "header", header: headerMatch(header, value) }), httpOnly: true };
+  // `:authority` and the like are HTTP/2's names, which Envoy has for every request.
+  if (header !== undefined)
+    return !isHeaderName(header.replace(/^:/, ""))
+      ? undefined
+      : { read: (value) => ({ kind: "header", header: headerMatch(header, value) }), httpOnly: true };
   const claims = /^request\.auth\.claims((?:\[[^\]]+\])+)$/.exec(key)?.[1];
   return claims === undefined ? undefined : { read: claim(claims.slice(1, -1).split("][")), httpOnly: true };
 }

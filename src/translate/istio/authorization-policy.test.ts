@@ -1,4 +1,3 @@
-import * as fc from "fast-check";
 import { RE2JS } from "re2js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policies } from "../../ir/policy.ts";
@@ -8,6 +7,7 @@ import { hostMatches } from "../envoy/rbac-regex.ts";
 import type { AuthorizationPolicy } from "./authorization-policy-rule.ts";
 import { toAuthorization } from "./authorization-policy.ts";
 import { toPathMatch, toPrincipalMatches, toServiceAccountMatch } from "./authorization-policy-value.ts";
+import { fc } from "../../testing/property.ts";
 
 const policy = (spec: object, name = "p", annotations = {}) =>
   resourcesOf(

@@ -1,3 +1,4 @@
+import { isHeaderName } from "../../base/header-name.ts";
 import type { JwtProvider } from "../../ir/policy.ts";
 import type { RequestAuthenticationBody } from "../../schema/bodies.ts";
 
@@ -5,8 +6,6 @@ type JwtRule = NonNullable<NonNullable<RequestAuthenticationBody["spec"]>["jwtRu
 
 export type Places = Pick<JwtProvider, "fromHeaders" | "fromParams" | "fromCookies" | "outputPayloadToHeader" | "outputClaimToHeaders">;
 
-/** A token of RFC 9110, section 5.6.2: what a header or cookie may be called. */
-const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 // oxlint-disable-next-line no-control-regex -- these are the characters that a header's value can't have
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
@@ -33,5 +32,5 @@ export function readPlaces(rule: JwtRule): { readonly places: Places; readonly u
 }
 
 function isToken(text: string | undefined): boolean {
-  return text !== undefined && TOKEN.test(text);
+  return text !== undefined && isHeaderName(text);
 }

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ModelXdsClient, POISON } from "../../testing/model-xds-client.ts";
 import type { Push } from "./message.ts";
 import { SENDING_ORDER, type Offered, type Offers, type Reference } from "./offer.ts";
 import { StreamState } from "./order.ts";
 import { findDangling } from "./reference.ts";
+import { fc } from "../../testing/property.ts";
 
 const CLUSTERS = ["a", "b", "c"];
 
