@@ -72,14 +72,15 @@ while True: s.accept()'`;
   });
 
   test("that ignores SIGTERM is killed after the grace period, its children too", async () => {
-    const port = await freePort();
+    // An address of this test's own: nobody else takes the port when it is free again.
+    const [host, port] = [`127.77.${(process.pid >> 8) & 255}.${process.pid & 255}`, await freePort()];
     const child = `python3 -c 'import socket
-s = socket.create_server(("127.0.0.1", ${port}))
+s = socket.create_server(("${host}", ${port}))
 while True: s.accept()'`;
-    const program = start(`trap '' TERM; ${child} & wait`, { ready: `tcp:127.0.0.1:${port}` });
+    const program = start(`trap '' TERM; ${child} & wait`, { ready: `tcp:${host}:${port}` });
     await program.ready;
     await program.stop(200);
-    await expect(connected(port)).rejects.toThrow(/ECONNREFUSED/);
+    await expect(connected(port, host)).rejects.toThrow(/ECONNREFUSED/);
   });
 
   test("whose program doesn't exist is an error, not a crash", async () => {
@@ -88,9 +89,9 @@ while True: s.accept()'`;
   });
 });
 
-function connected(port: number): Promise<void> {
+function connected(port: number, host = "127.0.0.1"): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => {
+    const socket = connect(port, host, () => {
       socket.destroy();
       resolve();
     });
