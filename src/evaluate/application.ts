@@ -1,4 +1,4 @@
-import type { MeshView, Received, Target } from "./decision.ts";
+import type { ApplicationRequest, MeshView, Received, Target } from "./decision.ts";
 import { type HttpMessage, isGrpc, isWebSocket, readLines } from "./http-message.ts";
 import { type Branch, ends, type Trail } from "./trail.ts";
 
@@ -15,7 +15,19 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
   const protocol = message.version === "http2" && isGrpc(message) ? "grpc" : message.version;
   const { method, authority, path } = message;
   const headers = message.headers.filter(([name]) => !message.generated.includes(name));
-  const answer = view.answerOf?.({ to, port, method, authority, path, protocol, headers, attempt: attempts }) ?? {
+  const { checks } = message;
+  const asked: ApplicationRequest = {
+    to,
+    port,
+    method,
+    authority,
+    path,
+    protocol,
+    headers,
+    attempt: attempts,
+    ...(checks !== undefined && { checks }),
+  };
+  const answer = view.answerOf?.(asked) ?? {
     status: isWebSocket(message) ? 101 : 200,
   };
   const received: Received = {
@@ -28,7 +40,9 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
     tls,
     ...(principal !== undefined && { principal }),
   };
-  const grpcStatus = answer.grpcStatus ?? (isGrpc(message) ? "OK" : undefined);
+  // Only HTTP/2 has trailers, where a gRPC status stands.
+  const isRead = message.version === "http2" && isGrpc(message);
+  const grpcStatus = isRead ? (answer.grpcStatus ?? (answer.status === 200 ? "OK" : undefined)) : undefined;
   return ends(
     { ...trail, attempts, delayMs: trail.delayMs + (answer.delayMs ?? 0) },
     {

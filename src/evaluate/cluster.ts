@@ -36,7 +36,9 @@ export function candidatesOf(site: Site, { cluster }: FoundCluster, destination:
     throw new Undecidable(`the load balancing of cluster ${cluster.name}`);
   const type = cluster.clusterDiscoveryType;
   if (type.case === "clusterType") throw new Undecidable(`cluster type ${type.value.name}`);
-  if (type.value === Discovery.ORIGINAL_DST) return [{ ...destination, share: 1 }];
+  // Only where connections are captured does Envoy know where one was going.
+  const isCaptured = site.proxy.type === "sidecar" && site.proxy.capture === "redirect";
+  if (type.value === Discovery.ORIGINAL_DST) return isCaptured ? [{ ...destination, share: 1 }] : [];
   if (type.value !== Discovery.EDS) return weighed(cluster.loadAssignment, undefined);
   const resource = find(site, "endpoint", cluster.edsClusterConfig?.serviceName || cluster.name);
   return weighed(resource?.message as ClusterLoadAssignment | undefined, resource);
@@ -113,9 +115,15 @@ function connectOne(leaving: Leaving, found: FoundCluster, candidate: Candidate)
   const secured =
     stream.kind === "tls" ? step(atEndpoint, site, "tls", { resource: found.resource, detail: tlsDetail(stream) }) : atEndpoint;
   const connection = { source: site.proxy.addresses[0] ?? "", destination: { address, port }, stream };
-  if (inbound)
-    return reachOwnApplication(site, { ...connection, ...(leaving.tlsPeer !== undefined && { peer: leaving.tlsPeer }) }, secured);
-  return site.dial(connection, secured);
+  const branches = inbound
+    ? reachOwnApplication(site, { ...connection, ...(leaving.tlsPeer !== undefined && { peer: leaving.tlsPeer }) }, secured)
+    : site.dial(connection, secured);
+  // What this proxy puts into no TLS of its own is open as soon as somebody listens.
+  return stream.kind === "tls" && stream !== leaving.stream ? branches : branches.map(asOpened);
+}
+
+function asOpened(branch: Branch): Branch {
+  return branch.end.kind === "closed" ? { ...branch, end: { ...branch.end, phase: "later" } } : branch;
 }
 
 function tlsDetail({ hello }: Extract<Stream, { kind: "tls" }>): string {
@@ -126,7 +134,7 @@ function tlsDetail({ hello }: Extract<Stream, { kind: "tls" }>): string {
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /** What is spoken to endpoints; HTTP/1.1 where nothing is said. */
-function upstreamVersion({ cluster }: FoundCluster, downstream: "http1" | "http2"): "http1" | "http2" {
+export function upstreamVersion({ cluster }: FoundCluster, downstream: "http1" | "http2"): "http1" | "http2" {
   const any = cluster.typedExtensionProtocolOptions[HTTP_OPTIONS];
   if (any === undefined) return cluster.http2ProtocolOptions === undefined ? "http1" : "http2";
   const config = openConfig(any);

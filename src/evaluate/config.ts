@@ -1,6 +1,7 @@
 import { createRegistry, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { CorsPolicySchema, CorsSchema } from "../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
+import { ExtAuthzSchema } from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { HTTPFaultSchema } from "../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { RBACPerRouteSchema, RBACSchema } from "../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
@@ -21,6 +22,7 @@ import { HttpProtocolOptionsSchema } from "../gen/envoy/extensions/upstreams/htt
 const KNOWN = {
   cors: CorsSchema,
   corsPolicy: CorsPolicySchema,
+  extAuthz: ExtAuthzSchema,
   fault: HTTPFaultSchema,
   jwt: JwtAuthenticationSchema,
   rbac: RBACSchema,

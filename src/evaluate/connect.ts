@@ -3,6 +3,10 @@ import type { MeshView, WorkloadRef } from "./decision.ts";
 import { reach } from "./reach.ts";
 import { receive } from "./receive.ts";
 import { type Branch, ends, type Site, type Trail } from "./trail.ts";
+import { Undecidable } from "./undecidable.ts";
+
+/** More proxies than any way has that ends somewhere. */
+const MOST_PROXIES = 12;
 
 /** A connection to an address: to a workload, through its proxy where it has one, to a host outside, or to nobody. */
 export function connectTo(view: MeshView, connection: Connection, trail: Trail, nowMs: number): readonly Branch[] {
@@ -23,6 +27,8 @@ export function connectToWorkload(
 ): readonly Branch[] {
   const found = view.proxyOf(workload);
   if (found === undefined) return reach(view, workload, connection, trail);
+  // What ends a loop (time, connections, the size of the headers) is not in the configuration.
+  if (trail.via.length >= MOST_PROXIES) throw new Undecidable(`${workload.namespace}/${workload.name}: the request goes in a circle`);
   const site = siteOf(view, workload, found, nowMs);
   // A gateway serves everybody on the listeners of its own; behind a sidecar's inbound one stands its application.
   const direction = found.proxy.type === "router" ? "outbound" : "inbound";

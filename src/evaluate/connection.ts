@@ -33,3 +33,8 @@ export interface Connection {
 export interface Accepted extends Connection {
   readonly tls?: { readonly sni: string; readonly peer?: string; readonly trusted: boolean };
 }
+
+/** How far a connection is for who opened it: one in TLS that nobody has ended yet is still being opened. */
+export function phaseOf({ stream }: Pick<Connection, "stream">): "connect" | "later" {
+  return stream.kind === "tls" ? "connect" : "later";
+}

@@ -3,6 +3,7 @@ import { openConfig } from "./config.ts";
 import type { Exchange } from "./http-chain.ts";
 import { type HeaderLines, isGrpc, valuesOf } from "./http-message.ts";
 import { isPreflight } from "./preflight.ts";
+import { answerOnRoute } from "./route-headers.ts";
 import { matchesString } from "./string-match.ts";
 import { type Branch, localReply, step } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -23,7 +24,7 @@ export function applyCors(exchange: Exchange, name: string, next: (exchange: Exc
   });
   if (isPreflight(message) && (allowed || policy.forwardNotMatchingPreflights === false)) {
     const headers = allowed ? preflightHeaders(policy, origin) : [];
-    return localReply(seen, { status: 200, grpc: isGrpc(message), because: routing.because, headers });
+    return answerOnRoute(localReply(seen, { status: 200, grpc: isGrpc(message), because: routing.because, headers }), exchange);
   }
   const branches = next({ ...exchange, trail: seen });
   return allowed ? branches.map((branch) => withHeaders(branch, originHeaders(policy, origin))) : branches;

@@ -62,6 +62,8 @@ export interface ApplicationRequest {
   readonly headers: readonly (readonly [string, string])[];
   /** 1 for the first request of this call that reaches an application. */
   readonly attempt: number;
+  /** Where it is a check by gRPC (`envoy.service.auth.v3`): the headers of the request that it asks about. */
+  readonly checks?: readonly (readonly [string, string])[];
 }
 
 export interface ApplicationAnswer {
@@ -113,6 +115,8 @@ export interface ResponseOutcome extends OutcomeParts {
   readonly attempts: number;
   readonly received?: Received;
   readonly headers: readonly (readonly [string, string])[];
+  /** Headers that are there with a value that proxies make up (`set-cookie`). */
+  readonly generatedHeaders?: readonly string[];
   /** Text that a proxy answered with. */
   readonly body?: string;
   readonly mirroredTo: readonly { readonly target: Target; readonly share: number }[];

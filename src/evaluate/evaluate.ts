@@ -11,7 +11,7 @@ import { type Branch, START, type Trail } from "./trail.ts";
  */
 export function evaluate(request: Request, view: MeshView): Decision {
   const branches = begin(request, view);
-  const outcomes = merged(branches.map(({ share, trail, end }) => ({ share, outcome: toOutcome(trail, end) })));
+  const outcomes = merged(branches.map(({ share, trail, end }) => ({ share, outcome: toOutcome(trail, asAsked(request, end)) })));
   return { outcomes };
 }
 
@@ -45,6 +45,13 @@ function messageOf({ protocol, method, authority, path, headers, tls }: Request)
           ]
         : [];
   return { version, method, scheme: tls === undefined ? "http" : "https", authority, path, headers: [...given, ...implied], generated: [] };
+}
+
+/** What answers HEAD has no body, nor has in HTTP/1 an answer that says so by its status (RFC 9112, section 6.3). */
+function asAsked({ method, protocol }: Request, end: Branch["end"]): Branch["end"] {
+  if (end.kind !== "response" || end.reply.body === undefined) return end;
+  const isBodiless = method === "HEAD" || (protocol === "http1" && (end.reply.status === 204 || end.reply.status === 304));
+  return isBodiless ? { ...end, reply: { ...end.reply, body: "" } } : end;
 }
 
 function toOutcome(trail: Trail, end: Branch["end"]): Outcome {

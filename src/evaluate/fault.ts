@@ -6,6 +6,7 @@ import { GRPC_STATUS } from "../base/grpc-status.ts";
 import { matchesHeader } from "./header-match.ts";
 import type { Exchange } from "./http-chain.ts";
 import { isGrpc } from "./http-message.ts";
+import { answerOnRoute } from "./route-headers.ts";
 import { type Branch, ends, localReply, step, type Trail, weigh } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
 
@@ -68,7 +69,7 @@ function aborted(
   const share = abort === undefined ? 0 : shareOf(abort.percentage);
   const on = share < 1 ? weigh(1 - share, next(exchange)) : [];
   if (abort === undefined || share === 0) return on;
-  return [...on, ...weigh(share, abortReply(abort, exchange, name))];
+  return [...on, ...weigh(share, answerOnRoute(abortReply(abort, exchange, name), exchange))];
 }
 
 function abortReply({ errorType }: NonNullable<HTTPFault["abort"]>, exchange: Exchange, name: string): readonly Branch[] {
@@ -81,7 +82,7 @@ function abortReply({ errorType }: NonNullable<HTTPFault["abort"]>, exchange: Ex
   return ends(trail, {
     kind: "response",
     because: routing.because,
-    reply: { status: 200, grpcStatus, by: "proxy", headers: [], body: common.body },
+    reply: { status: 200, ...(isGrpc(message) && { grpcStatus }), by: "proxy", headers: [], body: common.body },
   });
 }
 

@@ -18,6 +18,16 @@ export function hashedBy({ lbPolicy }: Cluster, exchange: Exchange): string | un
   return undefined;
 }
 
+/** Whether the answer brings the client a cookie, by which its next requests are hashed. */
+export function makesCookie({ lbPolicy }: Cluster, exchange: Exchange): boolean {
+  if (lbPolicy !== LbPolicy.RING_HASH && lbPolicy !== LbPolicy.MAGLEV) return false;
+  const { action } = exchange.routing.found?.route ?? {};
+  const policies = action?.case === "route" ? action.value.hashPolicy : [];
+  return policies.some(
+    ({ policySpecifier: policy }) => policy.case === "cookie" && policy.value.ttl !== undefined && describe(policy, exchange) === undefined,
+  );
+}
+
 function describe(policy: RouteAction_HashPolicy["policySpecifier"], { message }: Exchange): string | undefined {
   switch (policy.case) {
     case "header":

@@ -1,10 +1,11 @@
 import type { HttpConnectionManager } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
-import type { Accepted } from "./connection.ts";
+import { type Accepted, phaseOf } from "./connection.ts";
 import { findRouting, routesOf } from "./find-routing.ts";
 import { runFilters } from "./http-filters.ts";
 import { isGrpc } from "./http-message.ts";
 import { isUpgradeAllowed, prepareRequest, splitTarget } from "./manager-request.ts";
+import { answerOnRoute } from "./route-headers.ts";
 import { type Branch, ends, localReply, originsAt, type Site, step, type Trail } from "./trail.ts";
 
 export interface ChainSite {
@@ -22,13 +23,24 @@ export function serveHttp(chain: ChainSite, manager: HttpConnectionManager, trai
   const { stream } = connection;
   if (stream.kind !== "http") {
     const seen = step(trail, site, "codec", { resource: listener, path: chainPath, detail: "the bytes are no HTTP" });
-    return ends(seen, { kind: "closed", phase: "later", because: originsAt(listener, chainPath) });
+    return ends(seen, { kind: "closed", phase: phaseOf(connection), because: originsAt(listener, chainPath) });
   }
   const prepared = prepareRequest(manager, connection, splitTarget(stream.message));
   if (prepared.kind === "answer") {
     const refused = step(trail, site, "connection manager", { resource: listener, path: chainPath, detail: prepared.detail });
     const headers = prepared.location === undefined ? [] : [["location", prepared.location] as const];
-    return localReply(refused, { status: prepared.status, grpc: isGrpc(stream.message), because: [], headers });
+    const { status, body = "" } = prepared;
+    const reply = localReply(refused, { status, grpc: isGrpc(stream.message), because: [], headers, body });
+    // The manager answers by the route of the request as it came; a codec that could not read it knows none.
+    const routes = body === "" ? routesOf(site, manager, listener, chainPath) : undefined;
+    const asked = splitTarget(stream.message);
+    return routes === undefined
+      ? reply
+      : answerOnRoute(reply, { message: asked, routing: findRouting(site, routes, asked, trail).routing });
+  }
+  if (prepared.kind === "reset") {
+    const reset = step(trail, site, "connection manager", { resource: listener, path: chainPath, detail: prepared.detail });
+    return ends(reset, { kind: "closed", phase: "later", because: [] });
   }
   const { message } = prepared;
   const source = routesOf(site, manager, listener, chainPath);

@@ -7,10 +7,12 @@ import { type Config, openConfig } from "./config.ts";
 import { applyCors } from "./cors.ts";
 import { applyFault } from "./fault.ts";
 import { findRouting } from "./find-routing.ts";
+import { askAuthorizer } from "./ext-authz.ts";
 import type { Exchange } from "./http-chain.ts";
 import { isGrpc } from "./http-message.ts";
 import { authenticate } from "./jwt.ts";
-import { judge } from "./rbac.ts";
+import { judge, type RbacFacts } from "./rbac.ts";
+import { answerOnRoute } from "./route-headers.ts";
 import { forward } from "./router.ts";
 import { type Because, type Branch, find, guarded, localReply, originsAt, type Site, step } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -56,6 +58,9 @@ function runFilter(loaded: Loaded, exchange: Exchange, next: Next): readonly Bra
       return runJwt(config.value, loaded, exchange, next);
     case "rbac":
       return runRbac(config.value, loaded, exchange, next);
+    case "extAuthz":
+      perRoute(exchange, "envoy.filters.http.ext_authz");
+      return askAuthorizer({ ...loaded, config: config.value }, exchange, next);
     case "cors":
       return applyCors(exchange, name, next);
     case "fault":
@@ -74,13 +79,14 @@ function runJwt(config: JwtAuthentication, { name, resource }: Loaded, exchange:
   const path = result.provider === undefined ? "" : `providers[${JSON.stringify(result.provider)}]`;
   if (result.kind === "refused") {
     const refused = step(trail, site, "filter", { resource, path, detail: `${name}: ${result.detail}` });
-    return localReply(refused, {
+    const reply = localReply(refused, {
       status: result.status,
       grpc: isGrpc(message),
       because: originsAt(resource, path),
-      body: "Jwt verification fails",
+      body: result.text,
       headers: [["www-authenticate", result.challenge]],
     });
+    return answerOnRoute(reply, exchange);
   }
   const passed = step(trail, site, "filter", { resource, path, detail: `${name}: ${result.detail}` });
   const metadata = { ...exchange.metadata, "envoy.filters.http.jwt_authn": result.payloads };
@@ -92,11 +98,9 @@ function runJwt(config: JwtAuthentication, { name, resource }: Loaded, exchange:
 function runRbac(config: RBAC, { name, resource }: Loaded, exchange: Exchange, next: Next): readonly Branch[] {
   const { site, message, connection, trail, serverName } = exchange;
   perRoute(exchange, "envoy.filters.http.rbac");
-  if (config.matcher !== undefined) undecided(`filter ${name}`);
-  if (config.rules === undefined)
-    return next({ ...exchange, trail: step(trail, site, "filter", { resource, detail: `${name}: no rules` }) });
+  if (config.matcher !== undefined || config.shadowMatcher !== undefined) undecided(`filter ${name}`);
   const { tls, destination, source } = connection;
-  const verdict = judge(config.rules, {
+  const facts = {
     message,
     destination,
     directSource: source,
@@ -104,12 +108,29 @@ function runRbac(config: RBAC, { name, resource }: Loaded, exchange: Exchange, n
     serverName,
     metadata: exchange.metadata,
     ...(tls !== undefined && { tls }),
-  });
+  };
+  const metadata = noted(config, facts);
+  if (config.rules === undefined) {
+    const policy = Object.values(metadata[RBAC_METADATA] ?? {})[0];
+    const detail = `${name}: ${policy === undefined || config.shadowRules === undefined ? "no rules" : `${String(policy)} is written down`}`;
+    return next({ ...exchange, metadata, trail: step(trail, site, "filter", { resource, detail }) });
+  }
+  const verdict = judge(config.rules, facts);
   const path = verdict.policy === undefined ? "" : `rules.policies[${JSON.stringify(verdict.policy)}]`;
   const detail = `${name}: ${verdict.allowed ? "allowed" : "denied"} by ${verdict.policy ?? "no policy"}`;
   const judged = step(trail, site, "filter", { resource, path, detail });
-  if (verdict.allowed) return next({ ...exchange, trail: judged });
-  return localReply(judged, { status: 403, grpc: isGrpc(message), because: refusedBy(resource, path), body: "RBAC: access denied" });
+  if (verdict.allowed) return next({ ...exchange, metadata, trail: judged });
+  const because = refusedBy(resource, path);
+  return answerOnRoute(localReply(judged, { status: 403, grpc: isGrpc(message), because, body: "RBAC: access denied" }), exchange);
+}
+
+const RBAC_METADATA = "envoy.filters.http.rbac";
+
+/** Shadow rules decide nothing; which of them matched is written down for later filters. */
+function noted({ shadowRules, shadowRulesStatPrefix: prefix }: RBAC, facts: RbacFacts): RbacFacts["metadata"] {
+  const policy = shadowRules === undefined ? undefined : judge(shadowRules, facts).policy;
+  if (policy === undefined) return facts.metadata;
+  return { ...facts.metadata, [RBAC_METADATA]: { ...facts.metadata[RBAC_METADATA], [`${prefix}shadow_effective_policy_id`]: policy } };
 }
 
 /** Who refused; where no resource did, the profile does. */

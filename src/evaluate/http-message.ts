@@ -12,6 +12,8 @@ export interface HttpMessage {
   readonly headers: HeaderLines;
   /** Names of headers that proxies wrote with values of their own making. */
   readonly generated: readonly string[];
+  /** In a check by gRPC: the headers of the request that it asks about. */
+  readonly checks?: HeaderLines;
 }
 
 /** All values of a header, in order. */
@@ -63,8 +65,16 @@ export function isGrpc(message: HttpMessage): boolean {
   return type === "application/grpc" || type.startsWith("application/grpc+") || type.startsWith("application/grpc;");
 }
 
+/** What the client wants to change to, in lower case: `Connection` has to say that `Upgrade` is meant for this hop. HTTP/2 knows none. */
+export function upgradeOf(message: HttpMessage): string | undefined {
+  if (message.version === "http2") return undefined;
+  const tokens = valuesOf(message, "connection").flatMap((line) => line.split(","));
+  if (!tokens.some((token) => lowerAscii(token.trim()) === "upgrade")) return undefined;
+  return valuesOf(message, "upgrade")[0]?.toLowerCase();
+}
+
 export function isWebSocket(message: HttpMessage): boolean {
-  return (valuesOf(message, "upgrade")[0] ?? "").toLowerCase() === "websocket";
+  return upgradeOf(message) === "websocket";
 }
 
 /** The path before `?`, and the rest with it. */

@@ -14,3 +14,4 @@ export type {
   WorkloadRef,
 } from "./decision.ts";
 export { evaluate } from "./evaluate.ts";
+export { findVirtualHost } from "./virtual-host-match.ts";

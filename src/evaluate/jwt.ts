@@ -2,12 +2,12 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { JwtAuthentication, JwtProvider, JwtRequirement } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { encodeBase64Url } from "./base64url.ts";
 import type { MeshView } from "./decision.ts";
-import { type HttpMessage, withHeader, withoutHeaders } from "./http-message.ts";
+import { type HttpMessage, valuesOf, withHeader, withoutHeaders } from "./http-message.ts";
 import { isPreflight } from "./preflight.ts";
 import { firstFailure } from "./route-match.ts";
 import { lowerAscii } from "./string-match.ts";
 import { type Found, tokensOf, withoutToken } from "./token-places.ts";
-import { checkToken, readToken, type Token, type TokenStatus } from "./token.ts";
+import { checkToken, hasThreeParts, readToken, type Token, type TokenStatus } from "./token.ts";
 import { Undecidable } from "./undecidable.ts";
 
 interface Verified {
@@ -35,6 +35,8 @@ export type Authenticated =
       readonly detail: string;
       readonly provider: string | undefined;
       readonly challenge: string;
+      /** What Envoy answers with. */
+      readonly text: string;
     };
 
 interface Asked {
@@ -42,7 +44,12 @@ interface Asked {
   readonly message: HttpMessage;
   readonly view: MeshView;
   readonly nowMs: number;
+  /** What happens in the course of it, in order. */
+  readonly log: Event[];
 }
+
+/** A provider begins: the headers that it writes are taken off, whoever wrote them. Or it has found a good token. */
+type Event = { readonly begins: JwtProvider } | { readonly found: Verified };
 
 /** The filter `jwt_authn`: which tokens it finds, whether they are good, and what it changes in the request. */
 export function authenticate(config: JwtAuthentication, message: HttpMessage, view: MeshView, nowMs: number): Authenticated {
@@ -53,15 +60,37 @@ export function authenticate(config: JwtAuthentication, message: HttpMessage, vi
   if (rule === undefined) return { ...untouched, detail: "no rule asks for a token" };
   const requirement = requirementOf(config, rule.requirementType);
   if (requirement === undefined) return { ...untouched, detail: "the rule asks for no token" };
-  const clean = withoutHeaders(message, Object.values(config.providers).flatMap(ownHeaders));
-  const verdict = verify(requirement, { config, message: clean, view, nowMs });
+  const log: Event[] = [];
+  const verdict = verify(requirement, { config, message, view, nowMs, log });
   if (verdict.status !== "ok") {
     const status = verdict.status === "audience" ? 403 : 401;
     const error = verdict.status === "missing" ? "" : ', error="invalid_token"';
-    const challenge = `Bearer realm="${message.scheme}://${message.authority}${message.path}"${error}`;
-    return { kind: "refused", status, detail: `token refused: ${verdict.status}`, provider: verdict.provider, challenge };
+    const challenge = `Bearer realm="${originalUri(message)}"${error}`;
+    const text = REFUSALS[verdict.status];
+    return { kind: "refused", status, detail: `token refused: ${verdict.status}`, provider: verdict.provider, challenge, text };
   }
-  return { kind: "passed", ...applied(verdict.verified, clean) };
+  return { kind: "passed", ...applied(log, verdict.verified, message) };
+}
+
+/** The texts of Envoy's JWT library. */
+const REFUSALS: Readonly<Record<Exclude<TokenStatus, "ok">, string>> = {
+  missing: "Jwt is missing",
+  "unknown-issuer": "Jwt issuer is not configured",
+  "bad-sections": "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
+  // Which part is bad is said, too: header, payload or signature.
+  "bad-format": "Jwt ",
+  "not-yet-valid": "Jwt not yet valid",
+  expired: "Jwt is expired",
+  audience: "Audiences in Jwt are not allowed",
+  "bad-signature": "Jwt verification fails",
+};
+
+const LONGEST_PATH = 256;
+
+/** What the client asked for, before any proxy changed the path. */
+function originalUri(message: HttpMessage): string {
+  const path = valuesOf(message, "x-envoy-original-path")[0] ?? message.path;
+  return `${message.scheme}://${message.authority}${path.slice(0, LONGEST_PATH)}`;
 }
 
 function requirementOf({ requirementMap }: JwtAuthentication, type: JwtAuthentication["rules"][number]["requirementType"]) {
@@ -97,6 +126,7 @@ function verifyProvider(name: string, asked: Asked): Verdict {
   const provider = asked.config.providers[name];
   if (provider === undefined) throw new Undecidable(`jwt_authn provider ${name}`);
   const texts = tokensOf([provider], asked.message);
+  asked.log.push({ begins: provider });
   if (texts.length === 0) return { status: "missing", provider: name };
   return verifyAll(texts, asked, () => [name, provider]);
 }
@@ -123,14 +153,16 @@ function verifyAny(requirements: readonly JwtRequirement[], asked: Asked): Verdi
   return worst ?? { status: "ok", verified: [] };
 }
 
-/** A token that is missing or somebody else's says less than one that is bad. */
+/** A token that is missing says less than somebody else's, and that less than one that is bad; of two bad ones the last counts. */
 function graver(one: Verdict | undefined, other: Verdict): Verdict {
-  return one === undefined || (other.status !== "missing" && other.status !== "unknown-issuer") ? other : one;
+  if (one === undefined || (other.status !== "missing" && other.status !== "unknown-issuer")) return other;
+  return one.status === "missing" ? other : one;
 }
 
 /** Nothing to verify is fine; what is there must be good by the provider of its issuer. */
 function verifyIfThere(names: readonly string[], asked: Asked): Verdict {
   const { providers } = asked.config;
+  for (const name of names) if (providers[name] !== undefined) asked.log.push({ begins: providers[name] });
   const texts = tokensOf(
     names.flatMap((name) => providers[name] ?? []),
     asked.message,
@@ -140,13 +172,13 @@ function verifyIfThere(names: readonly string[], asked: Asked): Verdict {
 
 function verifyAll(
   found: readonly Found[],
-  { view, nowMs }: Asked,
+  { view, nowMs, log }: Asked,
   providerFor: (issuer: JsonValue | undefined) => readonly [string, JwtProvider] | undefined,
 ): Verdict {
   const verified: Verified[] = [];
   for (const { text, issuers } of found) {
     const token = readToken(text);
-    if (token === undefined) return { status: "bad-format", provider: undefined };
+    if (token === undefined) return { status: hasThreeParts(text) ? "bad-format" : "bad-sections", provider: undefined };
     if (!issuers.some((issuer) => issuer === "" || issuer === token.payload["iss"]))
       return { status: "unknown-issuer", provider: undefined };
     const [name, provider] = providerFor(token.payload["iss"]) ?? [];
@@ -154,14 +186,20 @@ function verifyAll(
     const status = checkToken(token, provider, nowMs, view);
     if (status !== "ok") return { status, provider: name };
     verified.push({ name, provider, token });
+    log.push({ found: { name, provider, token } });
   }
   return { status: "ok", verified };
 }
 
-function applied(verified: readonly Verified[], message: HttpMessage) {
+function applied(log: readonly Event[], verified: readonly Verified[], message: HttpMessage) {
   let changed = message;
   const payloads: JsonObject = {};
-  for (const { provider, token } of verified) {
+  for (const event of log) {
+    if ("begins" in event) {
+      changed = withoutHeaders(changed, ownHeaders(event.begins));
+      continue;
+    }
+    const { provider, token } = event.found;
     if (provider.payloadInMetadata !== "") payloads[provider.payloadInMetadata] = normalized(token.payload, provider);
     if (provider.headerInMetadata !== "") throw new Undecidable("jwt_authn header_in_metadata");
     if (provider.forwardPayloadHeader !== "") {

@@ -7,18 +7,21 @@ import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from 
 import { type Client, identifyClient } from "./client-address.ts";
 import { openConfig } from "./config.ts";
 import type { Accepted } from "./connection.ts";
-import { type HttpMessage, splitQuery, valuesOf, withGenerated, withHeader, withoutHeaders } from "./http-message.ts";
+import { type HttpMessage, splitQuery, upgradeOf, valuesOf, withGenerated, withHeader, withoutHeaders } from "./http-message.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
+import { lowerAscii } from "./string-match.ts";
 import { Undecidable } from "./undecidable.ts";
 import { portStart } from "./virtual-host-match.ts";
 
 export type Prepared =
   | (Client & { readonly kind: "request" })
-  | { readonly kind: "answer"; readonly status: number; readonly detail: string; readonly location?: string };
+  | { readonly kind: "answer"; readonly status: number; readonly detail: string; readonly location?: string; readonly body?: string }
+  /** The stream ends without an answer. */
+  | { readonly kind: "reset"; readonly detail: string };
 
 /** What a connection manager makes of a request before any filter sees it, in Envoy's order. */
 export function prepareRequest(manager: HttpConnectionManager, connection: Accepted, raw: HttpMessage): Prepared {
-  const checked = checkHeaders(manager, raw);
+  const checked = checkHeaders(manager, withSingleLines(withOneCookie(raw)));
   if ("kind" in checked) return checked;
   const withPath = preparePath(manager, checked);
   if ("kind" in withPath) return withPath;
@@ -35,20 +38,74 @@ const METHODS = new Set(
   ).split(" "),
 );
 
-function checkHeaders({ commonHttpProtocolOptions }: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
-  if (message.version === "http1" && !METHODS.has(message.method)) return refuse(400, `method ${message.method} is unknown`);
-  if (!/^[!-~]*$/.test(message.path)) return refuse(400, "the path has a character that must be escaped");
-  const action = commonHttpProtocolOptions?.headersWithUnderscoresAction ?? Underscores.ALLOW;
-  const underscored = message.headers.filter(([name]) => name.includes("_")).map(([name]) => name);
-  if (underscored.length > 0 && action === Underscores.REJECT_REQUEST) return refuse(400, `header ${underscored[0]} has an underscore`);
-  const clean = action === Underscores.DROP_HEADER ? withoutHeaders(message, underscored) : message;
-  if (clean.authority === "") return refuse(400, "the request names no host");
-  const limit = commonHttpProtocolOptions?.maxHeadersCount ?? 100;
-  if (clean.headers.length > limit) return refuse(431, "the request has too many headers");
-  return clean;
+/** HTTP/2 may send each cookie in a line of its own; the codec puts them together. */
+function withOneCookie(message: HttpMessage): HttpMessage {
+  const cookies = message.version === "http2" ? valuesOf(message, "cookie") : [];
+  return cookies.length > 1
+    ? withHeader(
+        message,
+        "cookie",
+        cookies.reduce((all, next) => (all === "" ? next : `${all}; ${next}`)),
+      )
+    : message;
 }
 
-function refuse(status: number, detail: string): Prepared {
+/** Of these Envoy keeps one line, whatever came: the values joined by commas. */
+const SINGLE_LINES = [
+  "authorization",
+  "user-agent",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-request-id",
+  "origin",
+  "access-control-request-method",
+];
+
+function withSingleLines(message: HttpMessage): HttpMessage {
+  const twice = SINGLE_LINES.filter((name) => valuesOf(message, name).length > 1);
+  return twice.reduce((given, name) => withHeader(given, name, valuesOf(given, name).join(",")), message);
+}
+
+const DEFAULT_HEADERS_KB = 60;
+
+/** What a codec refuses before it has read all headers. */
+function checkSize({ commonHttpProtocolOptions, maxRequestHeadersKb }: HttpConnectionManager, message: HttpMessage): Prepared | undefined {
+  const bytes = message.headers.reduce((sum, [name, value]) => sum + name.length + value.length, message.authority.length);
+  const isLarge = bytes > (maxRequestHeadersKb ?? DEFAULT_HEADERS_KB) * 1024;
+  // The host counts, in HTTP/2 each of the four pseudo-headers.
+  const count = message.headers.length + (message.version === "http2" ? 4 : 1);
+  const isLong = count > (commonHttpProtocolOptions?.maxHeadersCount ?? 100);
+  if (!isLarge && !isLong) return undefined;
+  const detail = isLarge ? "the request's headers are too large" : "the request has too many headers";
+  return message.version === "http2" ? { kind: "reset", detail } : { ...refuse(431, detail), body: "Request Header Fields Too Large" };
+}
+
+function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
+  const { commonHttpProtocolOptions } = manager;
+  if (message.version === "http1" && !METHODS.has(message.method)) return misread(message, `method ${message.method} is unknown`);
+  if (!/^[!-~]*$/.test(message.path)) return message.version === "http2" ? refuse(400, BAD_PATH) : misread(message, BAD_PATH);
+  if (!AUTHORITY.test(message.authority)) return misread(message, "the host has a character that no host has");
+  const action = commonHttpProtocolOptions?.headersWithUnderscoresAction ?? Underscores.ALLOW;
+  const underscored = message.headers.filter(([name]) => name.includes("_")).map(([name]) => name);
+  if (underscored.length > 0 && action === Underscores.REJECT_REQUEST) {
+    return misread(message, `header ${underscored[0]} has an underscore`);
+  }
+  const clean = action === Underscores.DROP_HEADER ? withoutHeaders(message, underscored) : message;
+  if (clean.authority === "") return refuse(400, "the request names no host");
+  return checkSize(manager, clean) ?? clean;
+}
+
+const BAD_PATH = "the path has a character that must be escaped";
+
+/** The characters that HTTP/2's codec takes in a host (nghttp2); HTTP/1's takes the same. */
+const AUTHORITY = /^[\w!$%&'()*+,\-.:;=@[\]~]*$/;
+
+/** What the codec itself can't take: HTTP/1 is answered, a stream of HTTP/2 ends. */
+function misread({ version }: HttpMessage, detail: string): Prepared {
+  return version === "http2" ? { kind: "reset", detail } : { ...refuse(400, detail), body: "Bad Request" };
+}
+
+function refuse(status: number, detail: string): Extract<Prepared, { readonly kind: "answer" }> {
   return { kind: "answer", status, detail };
 }
 
@@ -124,7 +181,9 @@ function withOwnHeaders(manager: HttpConnectionManager, connection: Accepted, { 
   const scheme = connection.tls === undefined ? "http" : "https";
   const claimed = valuesOf(own, "x-forwarded-proto");
   if (claimed.length === 0 || (edge && manager.xffNumTrustedHops === 0)) own = withHeader(own, "x-forwarded-proto", scheme);
-  own = { ...own, scheme: valuesOf(own, "x-forwarded-proto")[0] === "https" ? "https" : "http" };
+  const said = lowerAscii(valuesOf(own, "x-forwarded-proto")[0] ?? "");
+  // HTTP/2 says it itself.
+  if (own.version === "http1") own = { ...own, scheme: said === "http" || said === "https" ? said : scheme };
   const keepsId = valuesOf(own, "x-request-id").length > 0 && (!edge || manager.preserveExternalRequestId);
   if (manager.generateRequestId !== false && !keepsId) own = withGenerated(own, "x-request-id");
   return withClientCertificate(manager, connection, own);
@@ -141,9 +200,10 @@ function withClientCertificate(manager: HttpConnectionManager, { tls }: Accepted
 }
 
 export function isUpgradeAllowed({ upgradeConfigs }: HttpConnectionManager, message: HttpMessage): boolean {
-  const wanted = valuesOf(message, "upgrade")[0];
-  if (wanted === undefined || message.version === "http2") return true;
-  return upgradeConfigs.some(({ upgradeType, enabled }) => upgradeType.toLowerCase() === wanted.toLowerCase() && enabled !== false);
+  const wanted = upgradeOf(message);
+  // The codec passes over `h2c`.
+  if (wanted === undefined || wanted === "h2c") return true;
+  return upgradeConfigs.some(({ upgradeType, enabled }) => upgradeType.toLowerCase() === wanted && enabled !== false);
 }
 
 /** `http://host/path` as a request's target is split by the codec. */

@@ -5,6 +5,7 @@ import type { TcpProxy } from "../gen/envoy/extensions/filters/network/tcp_proxy
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import { connectWays, findCluster } from "./cluster.ts";
 import { type Config, openConfig } from "./config.ts";
+import { phaseOf } from "./connection.ts";
 import { type ChainSite, serveHttp } from "./http-connection.ts";
 import { refusedBy } from "./http-filters.ts";
 import { judge } from "./rbac.ts";
@@ -63,7 +64,7 @@ function runRbac(
   const path = verdict.policy === undefined ? "" : `rules.policies[${JSON.stringify(verdict.policy)}]`;
   const detail = `${name}: ${verdict.allowed ? "allowed" : "denied"} by ${verdict.policy ?? "no policy"}`;
   const judged = step(trail, site, "filter", { resource, path, detail });
-  return verdict.allowed ? next(judged) : ends(judged, { kind: "closed", phase: "later", because: refusedBy(resource, path) });
+  return verdict.allowed ? next(judged) : ends(judged, { kind: "closed", phase: phaseOf(connection), because: refusedBy(resource, path) });
 }
 
 /** Bytes go on as they are, whatever they are. */
@@ -94,16 +95,18 @@ function passTo(name: string, share: number, chain: ChainSite, trail: Trail): re
     detail: `${name}${found === undefined ? " does not exist" : ""}${part}`,
   });
   const because = originsAt(listener, chainPath);
-  const closed = { kind: "closed", phase: "later", because } as const;
+  const closed = { kind: "closed", phase: phaseOf(connection), because } as const;
   if (found === undefined) return ends(atCluster, closed);
   const tlsPeer = connection.tls?.peer;
   const leaving = { site, connection, inbound, stream: connection.stream, trail: atCluster, ...(tlsPeer !== undefined && { tlsPeer }) };
   const ways = connectWays(leaving, found, new Set());
   if (ways.length === 0) return ends(step(atCluster, site, "endpoint", { resource: found.resource, detail: "none is healthy" }), closed);
   // The client's side was open before the upstream was tried: it sees an end, not a refusal.
-  return ways.map(({ branch }) =>
-    branch.end.kind === "refused" || branch.end.kind === "closed"
-      ? { ...branch, end: { ...closed, because: branch.end.because.length > 0 ? branch.end.because : because } }
-      : branch,
-  );
+  return ways.map(({ branch }) => {
+    const { end } = branch;
+    if (end.kind !== "closed" && end.kind !== "refused") return branch;
+    // An application that ends a connection is nobody's rule.
+    const isEnded = end.kind === "closed" && end.phase === "later";
+    return { ...branch, end: { ...closed, because: end.because.length > 0 || isEnded ? end.because : because } };
+  });
 }

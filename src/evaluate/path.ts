@@ -42,7 +42,8 @@ function escapeByte(byte: number): string {
 
 export function mergeSlashes(raw: string): string {
   const [path, query] = splitQuery(raw);
-  return path.replaceAll(/\/{2,}/g, "/") + query;
+  // Of nothing but slashes two stay: Envoy puts the first and the last back around what is between them.
+  return (/^\/{2,}$/.test(path) ? "//" : path.replaceAll(/\/{2,}/g, "/")) + query;
 }
 
 /** `%2F` and `%5C` as what they stand for. */

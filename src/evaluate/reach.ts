@@ -17,6 +17,8 @@ export function reach(
 ): readonly Branch[] {
   const { port } = connection.destination;
   const { stream, peer } = connection;
+  // The mesh's own TLS may stand around the application's: its peer is known either way.
+  const known = peer === undefined ? {} : { peer };
   if (view.listensOn?.(target, port) === false) return ends(trail, { kind: "refused", because: [] });
   const tls = view.tlsOf?.(target, port);
   if (stream.kind === "tls") {
@@ -24,10 +26,10 @@ export function reach(
     if (tls === undefined) return ends(trail, { kind: "closed", phase: "connect", because: [] });
     const certificate: ServerCertificate = { authority: "outside", uris: [], dns: tls.names };
     if (stream.hello.verify?.(certificate) !== undefined) return ends(trail, { kind: "closed", phase: "connect", because: [] });
-    return deliver(view, target, { port, stream: stream.inside, tls: true }, trail);
+    return deliver(view, target, { port, stream: stream.inside, tls: true, ...known }, trail);
   }
   if (tls !== undefined && tls.plaintextToo !== true) return ends(trail, { kind: "closed", phase: "later", because: [] });
-  return deliver(view, target, { port, stream, tls: false, ...(peer !== undefined && { peer }) }, trail);
+  return deliver(view, target, { port, stream, tls: false, ...known }, trail);
 }
 
 interface Delivery {
@@ -39,5 +41,7 @@ interface Delivery {
 
 function deliver(view: MeshView, target: Target, { port, stream, tls, peer }: Delivery, trail: Trail): readonly Branch[] {
   const known = { to: target, port, tls, ...(peer !== undefined && { principal: peer }) };
+  // Within one TLS another one was meant for somebody who isn't there: its client gives up.
+  if (tls && stream.kind === "tls") return ends(trail, { kind: "closed", phase: "later", because: [] });
   return stream.kind === "http" ? answerBy(view, stream.message, known, trail) : receiveBytes(known, trail);
 }

@@ -43,7 +43,8 @@ function rewritePath(
       : prefixRewrite !== ""
         ? rewritePrefix(path, match, prefixRewrite)
         : undefined;
-  if (changed === undefined) return message;
+  // A path of which nothing would be left stays as it is.
+  if (changed === undefined || changed + query === "") return message;
   return { ...withHeader(message, "x-envoy-original-path", message.path), path: changed + query };
 }
 

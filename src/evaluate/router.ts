@@ -1,14 +1,19 @@
-import type { Route, RouteAction } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import { RouteAction_ClusterNotFoundResponseCode as NotFound } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import { connectThrough, findCluster } from "./cluster.ts";
-import type { WorkloadRef } from "./decision.ts";
+import { create } from "@bufbuild/protobuf";
+import {
+  RedirectActionSchema,
+  type Route,
+  type RouteAction,
+  RouteAction_ClusterNotFoundResponseCode as NotFound,
+} from "../gen/envoy/config/route/v3/route_components_pb.js";
+import { candidatesOf, connectThrough, findCluster } from "./cluster.ts";
+import type { ResponseOutcome, WorkloadRef } from "./decision.ts";
 import { shareOf } from "./fault.ts";
-import { changeHeaders, type HeaderChange } from "./header-change.ts";
+import { changeHeaders } from "./header-change.ts";
 import type { Exchange } from "./http-chain.ts";
-import { type HeaderLines, type HttpMessage, isGrpc, valuesOf } from "./http-message.ts";
+import { type HttpMessage, isGrpc } from "./http-message.ts";
 import { redirectOf } from "./redirect.ts";
+import { changesOf, type Destination, destinationsOf, outerChanges, withResponseHeaders } from "./route-headers.ts";
 import { rewrite } from "./rewrite.ts";
-import { lowerAscii } from "./string-match.ts";
 import { type Branch, guarded, localReply, step, type Trail, weigh } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
 import { sendWithRetries } from "./upstream-request.ts";
@@ -24,7 +29,13 @@ export function forward(exchange: Exchange): readonly Branch[] {
   switch (action.case) {
     case "directResponse":
       return withResponseHeaders(
-        localReply(trail, { status: action.value.status, grpc, because: routing.because, body: bodyOf(action.value.body?.specifier) }),
+        localReply(trail, {
+          status: action.value.status,
+          grpc,
+          because: routing.because,
+          body: bodyOf(action.value.body?.specifier),
+          headers: placeOf(action.value.status, route, message),
+        }),
         [changesOf(route), ...outerChanges(exchange)].map(({ response }) => response),
       );
     case "redirect": {
@@ -42,41 +53,20 @@ export function forward(exchange: Exchange): readonly Branch[] {
   }
 }
 
+/** What was created, or has another place, is said to be where the client asked for it (RFC 9110, section 10.2.2). */
+function placeOf(status: number, route: Route, message: HttpMessage): ResponseOutcome["headers"] {
+  if (status !== 201 && (status < 300 || status > 399)) return [];
+  return [["location", redirectOf(create(RedirectActionSchema), route, message).location]];
+}
+
 function redirectToTls({ message, routing, trail }: Exchange): readonly Branch[] {
-  const host = message.authority.replace(/:80$/, "");
-  const headers = [["location", `https://${host}${message.path}`]] as const;
+  const headers = [["location", `https://${message.authority}${message.path}`]] as const;
   return localReply(trail, { status: 301, grpc: isGrpc(message), because: routing.because, headers });
 }
 
 function bodyOf(specifier: { readonly case: string | undefined; readonly value?: unknown } | undefined): string {
   if (specifier?.value instanceof Uint8Array) return Array.from(specifier.value, (byte) => String.fromCharCode(byte)).join("");
   return typeof specifier?.value === "string" ? specifier.value : "";
-}
-
-interface Changes {
-  readonly request: HeaderChange;
-  readonly response: HeaderChange;
-}
-
-type WithChanges = Pick<Route, "requestHeadersToAdd" | "requestHeadersToRemove" | "responseHeadersToAdd" | "responseHeadersToRemove">;
-
-function changesOf(from: WithChanges): Changes {
-  return {
-    request: { add: from.requestHeadersToAdd, remove: from.requestHeadersToRemove },
-    response: { add: from.responseHeadersToAdd, remove: from.responseHeadersToRemove },
-  };
-}
-
-/** Host's and table's, in Envoy's order: what is nearest to the request first. */
-function outerChanges({ routing }: Exchange): readonly Changes[] {
-  const outer = [...(routing.host === undefined ? [] : [routing.host]), routing.routes].map(changesOf);
-  return routing.routes.mostSpecificHeaderMutationsWins ? outer.toReversed() : outer;
-}
-
-interface Destination {
-  readonly cluster: string;
-  readonly share: number;
-  readonly changes?: Changes;
 }
 
 function chooseCluster(route: Route, action: RouteAction, exchange: Exchange): readonly Branch[] {
@@ -92,27 +82,6 @@ function chooseCluster(route: Route, action: RouteAction, exchange: Exchange): r
       guarded(exchange.trail, () => sendTo(destination, route, action, exchange)),
     ),
   );
-}
-
-function destinationsOf({ clusterSpecifier: to }: RouteAction, message: HttpMessage): readonly Destination[] {
-  switch (to.case) {
-    case "cluster":
-      return [{ cluster: to.value, share: 1 }];
-    case "clusterHeader":
-      return [{ cluster: valuesOf(message, lowerAscii(to.value))[0] ?? "", share: 1 }];
-    case "weightedClusters": {
-      const total = to.value.clusters.reduce((sum, { weight = 0 }) => sum + weight, 0);
-      return to.value.clusters
-        .filter(({ weight = 0 }) => weight > 0)
-        .map((cluster) => {
-          if (cluster.name === "" || cluster.hostRewriteSpecifier.case !== undefined)
-            throw new Undecidable("a weighted cluster without a name");
-          return { cluster: cluster.name, share: (cluster.weight ?? 0) / total, changes: changesOf(cluster) };
-        });
-    }
-    default:
-      throw new Undecidable(`cluster by ${to.case ?? "nothing"}`);
-  }
 }
 
 function sendTo({ cluster, share, changes }: Destination, route: Route, action: RouteAction, exchange: Exchange): readonly Branch[] {
@@ -135,7 +104,9 @@ function sendTo({ cluster, share, changes }: Destination, route: Route, action: 
   }
   const changed = all.reduce<Pick<HttpMessage, "headers" | "generated">>((given, { request }) => changeHeaders(given, request), message);
   const ready = rewrite(action, route.match, { ...message, ...changed });
-  const mirrored = withMirrors(action, { ...exchange, message: ready, trail });
+  // Without an endpoint for the request itself there is no copy either.
+  const isServed = candidatesOf(site, found, exchange.connection.destination).length > 0;
+  const mirrored = isServed ? withMirrors(action, { ...exchange, message: ready, trail }) : trail;
   const branches = sendWithRetries({
     action,
     host: routing.host,
@@ -143,16 +114,6 @@ function sendTo({ cluster, share, changes }: Destination, route: Route, action: 
     cluster: found,
   });
   return withResponseHeaders(branches, responses);
-}
-
-function withResponseHeaders(branches: readonly Branch[], changes: readonly HeaderChange[]): readonly Branch[] {
-  return branches.map((branch) => {
-    const { end } = branch;
-    if (end.kind !== "response") return branch;
-    const start: { headers: HeaderLines; generated: readonly string[] } = { headers: end.reply.headers, generated: [] };
-    const { headers } = changes.reduce((given, change) => changeHeaders(given, change), start);
-    return { ...branch, end: { ...end, reply: { ...end.reply, headers } } };
-  });
 }
 
 /** Copies go their own way; what becomes of them changes nothing for the caller. */

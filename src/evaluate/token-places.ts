@@ -1,5 +1,5 @@
 import type { JwtProvider } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
-import { type HttpMessage, queryOf, splitQuery, valueOf, valuesOf, withoutHeaders } from "./http-message.ts";
+import { type HttpMessage, queryOf, splitQuery, valuesOf, withoutHeaders } from "./http-message.ts";
 import { lowerAscii } from "./string-match.ts";
 
 /** A token as it stands in a request. */
@@ -18,7 +18,7 @@ export function tokensOf(providers: readonly JwtProvider[], message: HttpMessage
     };
     const { headers, params } = placesOf(provider);
     for (const { name, valuePrefix } of headers)
-      add(`header ${lowerAscii(name)} ${valuePrefix}`, afterPrefix(valueOf(message, lowerAscii(name)), valuePrefix));
+      add(`header ${lowerAscii(name)} ${valuePrefix}`, afterPrefix(valuesOf(message, lowerAscii(name))[0], valuePrefix));
     for (const name of params) add(`param ${name}`, decoded(queryOf(message.path).get(name)));
     for (const name of provider.fromCookies) add(`cookie ${name}`, cookieOf(message, name));
   }
@@ -57,7 +57,7 @@ function cookieOf(message: HttpMessage, name: string): string | undefined {
 /** The request without the token that a provider found in it; cookies stay. */
 export function withoutToken(message: HttpMessage, provider: JwtProvider): HttpMessage {
   const { headers, params } = placesOf(provider);
-  const holding = headers.filter(({ name, valuePrefix }) => afterPrefix(valueOf(message, lowerAscii(name)), valuePrefix) !== undefined);
+  const holding = headers.filter(({ name, valuePrefix }) => afterPrefix(valuesOf(message, lowerAscii(name))[0], valuePrefix) !== undefined);
   return withoutQuery(
     withoutHeaders(
       message,

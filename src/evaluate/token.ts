@@ -4,7 +4,16 @@ import { decodeBase64Url } from "./base64url.ts";
 import type { MeshView } from "./decision.ts";
 import { Undecidable } from "./undecidable.ts";
 
-export type TokenStatus = "ok" | "missing" | "unknown-issuer" | "bad-format" | "not-yet-valid" | "expired" | "audience" | "bad-signature";
+export type TokenStatus =
+  | "ok"
+  | "missing"
+  | "unknown-issuer"
+  | "bad-sections"
+  | "bad-format"
+  | "not-yet-valid"
+  | "expired"
+  | "audience"
+  | "bad-signature";
 
 export interface Token {
   readonly text: string;
@@ -40,6 +49,11 @@ export function readToken(text: string): Token | undefined {
   for (const claim of ["iss", "sub"]) if (payload[claim] !== undefined && typeof payload[claim] !== "string") return undefined;
   for (const claim of ["exp", "nbf", "iat"]) if (payload[claim] !== undefined && typeof payload[claim] !== "number") return undefined;
   return { text, payload, algorithm: String(header["alg"]) };
+}
+
+/** None of them empty, and nothing in them that no token has. */
+export function hasThreeParts(text: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text);
 }
 
 function readObject(part: string): JsonObject | undefined {

@@ -35,11 +35,11 @@ export type Because = Outcome["because"];
 export type End =
   | {
       readonly kind: "response";
-      readonly reply: Pick<ResponseOutcome, "status" | "grpcStatus" | "by" | "to" | "received" | "headers" | "body">;
+      readonly reply: Pick<ResponseOutcome, "status" | "grpcStatus" | "by" | "to" | "received" | "headers" | "generatedHeaders" | "body">;
       readonly because: Because;
     }
   /** `connect`: before anything of the request was sent; a caller's retry policy tells the two apart. */
-  | { readonly kind: "closed"; readonly phase: "connect" | "later"; readonly because: Because }
+  | { readonly kind: "closed"; readonly phase: "connect" | "later"; readonly because: Because; readonly error?: "protocol" }
   | { readonly kind: "refused"; readonly because: Because }
   | { readonly kind: "open"; readonly to: Target; readonly tls: boolean; readonly principal?: string; readonly because: Because }
   | { readonly kind: "undecided"; readonly at: string; readonly because: Because };

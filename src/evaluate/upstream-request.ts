@@ -1,9 +1,10 @@
 import type { RetryPolicy, RouteAction, VirtualHost } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import { connectThrough, type FoundCluster } from "./cluster.ts";
+import { connectThrough, type FoundCluster, upstreamVersion } from "./cluster.ts";
 import { openConfig } from "./config.ts";
 import { toMs } from "./duration.ts";
 import type { Exchange } from "./http-chain.ts";
-import { type HttpMessage, isGrpc, valuesOf, withHeader } from "./http-message.ts";
+import { makesCookie } from "./hash-policy.ts";
+import { type HttpMessage, isGrpc, isWebSocket, valuesOf, withHeader } from "./http-message.ts";
 import { isRetriable, type Failure } from "./retry-condition.ts";
 import { type Branch, localReply, step, type Trail, weigh } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -79,16 +80,16 @@ interface Attempt {
 }
 
 function attempt(sending: Sending, limits: Limits, now: Attempt): readonly Branch[] {
-  const { exchange, cluster, host } = sending;
+  const { exchange, cluster } = sending;
   const { number, tried, trail } = now;
-  const message = withAttemptHeaders(exchange.message, host, number, limits);
+  const message = withAttemptHeaders(exchange.message, sending, number, limits);
   const ways = connectThrough({ ...exchange, message, trail }, cluster, limits.skipsTried ? tried : new Set());
   if (ways.length === 0) {
     const none = step(trail, exchange.site, "endpoint", { resource: cluster.resource, detail: "none is healthy" });
     return localReply(none, { status: 503, grpc: isGrpc(message), because: exchange.routing.because, body: "no healthy upstream" });
   }
   return ways.flatMap(({ endpoint, branch }) => {
-    const settled = settle(sending, limits, now, branch);
+    const settled = settle(sending, limits, now, isUnspeakable(sending) ? withoutUpgrade(branch, trail) : branch);
     const again = settled.failure !== undefined && number <= limits.retries && isRetriable(limits.policy, settled.failure);
     if (!again || isOver(limits, now, settled.branch)) return [settled.branch];
     const detail = `attempt ${number} failed: ${settled.failure?.words ?? ""}; tried again`;
@@ -101,19 +102,27 @@ function attempt(sending: Sending, limits: Limits, now: Attempt): readonly Branc
   });
 }
 
+/** An upgrade is an extended CONNECT in HTTP/2 (RFC 8441), which nobody takes who isn't told to. */
+function isUnspeakable({ exchange: { message }, cluster }: Sending): boolean {
+  return isWebSocket(message) && upstreamVersion(cluster, message.version) === "http2";
+}
+
+/** The other side's codec ends the stream. */
+function withoutUpgrade(branch: Branch, { attempts }: Trail): Branch {
+  if (branch.end.kind !== "response") return branch;
+  return { ...branch, trail: { ...branch.trail, attempts }, end: { kind: "closed", phase: "later", because: [], error: "protocol" } };
+}
+
 function isOver({ timeoutMs }: Limits, { startMs }: Attempt, { trail }: Branch): boolean {
   return timeoutMs > 0 && trail.delayMs - startMs >= timeoutMs;
 }
 
-function withAttemptHeaders(
-  message: HttpMessage,
-  host: VirtualHost | undefined,
-  number: number,
-  { timeoutMs, perTryMs }: Limits,
-): HttpMessage {
+function withAttemptHeaders(message: HttpMessage, { host, action }: Sending, number: number, { timeoutMs, perTryMs }: Limits): HttpMessage {
   const counted = host?.includeRequestAttemptCount === true ? withHeader(message, "x-envoy-attempt-count", String(number)) : message;
   const expected = perTryMs > 0 ? perTryMs : timeoutMs;
-  return expected > 0 ? withHeader(counted, "x-envoy-expected-rq-timeout-ms", String(expected)) : counted;
+  if (expected === 0) return counted;
+  const timed = withHeader(counted, "x-envoy-expected-rq-timeout-ms", String(expected));
+  return isGrpc(message) && action.maxGrpcTimeout !== undefined ? withHeader(timed, "grpc-timeout", `${expected}m`) : timed;
 }
 
 interface Settled {
@@ -122,7 +131,7 @@ interface Settled {
 }
 
 /** How one attempt looks from this proxy: the answer, or what it makes of none, within its time. */
-function settle({ exchange }: Sending, limits: Limits, { trail, startMs }: Attempt, branch: Branch): Settled {
+function settle({ exchange, cluster }: Sending, limits: Limits, { trail, startMs }: Attempt, branch: Branch): Settled {
   const { end } = branch;
   if (end.kind === "undecided") return { branch };
   const spent = branch.trail.delayMs - trail.delayMs;
@@ -140,7 +149,7 @@ function settle({ exchange }: Sending, limits: Limits, { trail, startMs }: Attem
   switch (end.kind) {
     case "response":
       return {
-        branch,
+        branch: makesCookie(cluster.cluster, exchange) ? withCookie(branch) : branch,
         failure: {
           kind: "status",
           status: end.reply.status,
@@ -154,7 +163,7 @@ function settle({ exchange }: Sending, limits: Limits, { trail, startMs }: Attem
       return failed(
         exchange,
         branch,
-        503,
+        end.error === "protocol" ? 502 : 503,
         end.phase === "connect" && exchange.inbound === false
           ? { kind: "connect-failure", words: "connection closed" }
           : { kind: "reset", words: "connection closed" },
@@ -162,6 +171,12 @@ function settle({ exchange }: Sending, limits: Limits, { trail, startMs }: Attem
     case "open":
       return failed(exchange, branch, 502, { kind: "reset", words: "the other side speaks no HTTP" });
   }
+}
+
+function withCookie(branch: Branch): Branch {
+  const { end } = branch;
+  if (end.kind !== "response") return branch;
+  return { ...branch, end: { ...end, reply: { ...end.reply, generatedHeaders: [...(end.reply.generatedHeaders ?? []), "set-cookie"] } } };
 }
 
 function failed(exchange: Exchange, { share, trail, end }: Branch, status: number, failure: Failure | undefined): Settled {

@@ -44,11 +44,18 @@ function helloOf(site: Site, cluster: Cluster, { commonTlsContext: common, sni }
   const own = common?.tlsCertificateSdsSecretConfigs[0]?.name;
   return {
     sni: name,
-    alpn: common?.alpnProtocols ?? [],
+    alpn: alpnOf(common, inside),
     ...(own === "default" && { certificate: { uri: site.identity, trusted: true, expired: false } }),
     ...(own !== undefined && own !== "default" && { certificate: { uri: "", trusted: true, expired: false } }),
     verify: (server) => verdictOf(common, server, isAuto && http?.autoSanValidation === true ? name : undefined),
   };
+}
+
+/** For HTTP Envoy by itself offers what it is going to speak, where nothing else is said. */
+function alpnOf(common: UpstreamTlsContext["commonTlsContext"], inside: Stream): readonly string[] {
+  const said = common?.alpnProtocols ?? [];
+  if (said.length > 0 || inside.kind !== "http") return said;
+  return inside.message.version === "http2" ? ["h2"] : ["http/1.1"];
 }
 
 /** Why a server's certificate is not taken; undefined where it is. */

@@ -22,6 +22,8 @@ export interface HttpConnection {
  */
 export interface PolicySlots {
   readonly authn?: string;
+  /** Which requests the next slot's authorizer is asked about. */
+  readonly authzCustomRules?: string;
   readonly authzCustom?: string;
   readonly authzDeny?: string;
   readonly authzAllow?: string;

@@ -5,6 +5,7 @@ type TcpSlots = Required<Pick<PolicySlots, "authzDeny" | "authzAllow" | "extensi
 /** HTTP connections towards the own application. */
 export const INBOUND_SLOTS = {
   authn: "kumiko.inbound.authn",
+  authzCustomRules: "kumiko.inbound.authz-custom-rules",
   authzCustom: "kumiko.inbound.authz-custom",
   authzDeny: "kumiko.inbound.authz-deny",
   authzAllow: "kumiko.inbound.authz-allow",
@@ -20,6 +21,7 @@ export const INBOUND_TCP_SLOTS = {
 
 export const GATEWAY_SLOTS = {
   authn: "kumiko.gateway.authn",
+  authzCustomRules: "kumiko.gateway.authz-custom-rules",
   authzCustom: "kumiko.gateway.authz-custom",
   authzDeny: "kumiko.gateway.authz-deny",
   authzAllow: "kumiko.gateway.authz-allow",

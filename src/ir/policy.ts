@@ -1,4 +1,5 @@
 import type { Origin } from "../model/origin.ts";
+import type { ExternalAuthorizer } from "./authorizer.ts";
 import type { HeaderMatch, StringMatch } from "./match.ts";
 
 /** What the policy slots of one proxy hold: for its HTTP connections, and for those of which it knows only the bytes. */
@@ -11,6 +12,8 @@ export interface Policies {
   readonly authentication: Authentication;
   /** What is refused because an external authorizer that must be asked can't be. */
   readonly custom: AuthorizationRules;
+  /** What is asked of an external authorizer before any other policy. */
+  readonly asked?: { readonly rules: AuthorizationRules; readonly authorizer: ExternalAuthorizer };
   readonly deny: AuthorizationRules;
   readonly allow: AuthorizationRules;
 }

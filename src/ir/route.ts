@@ -50,6 +50,8 @@ export interface ForwardAction {
   };
   /** Absent: none (Envoy's own 15 s never applies). */
   readonly timeoutMs?: number;
+  /** The caller's proxy counts the time: what `grpc-timeout` says has no say here, where it would be up at the same moment. */
+  readonly timedByCaller?: boolean;
   readonly retry?: RetryPolicy;
   readonly mirrors?: readonly { readonly cluster: string; readonly percent: number }[];
   readonly hashPolicy?: readonly HashPolicy[];

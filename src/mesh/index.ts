@@ -2,6 +2,7 @@
  * Frozen indexes over all resources. In: checked resources and the mesh's settings; out: answers to single questions.
  * Nothing here changes after it was made, and no result depends on the order in which resources came.
  */
+export { type Authorizer } from "./authorizers.ts";
 export { type DestinationRule, type DestinationRuleSpec, type Subset, type TrafficPolicy } from "./destination-rules.ts";
 export { type EndpointPort, type EndpointSet, type ServiceEndpoint } from "./endpoints.ts";
 export { type Finding, toDiagnostics } from "./finding.ts";

@@ -1,7 +1,8 @@
 import { parseDuration } from "../base/duration.ts";
 import { stableHash } from "../base/stable-hash.ts";
-import type { Resource } from "../model/resource.ts";
+import { refOf, type Resource } from "../model/resource.ts";
 import type { MeshConfigBody, Profile } from "../schema/mesh-config.ts";
+import { type Authorizer, readAuthorizers } from "./authorizers.ts";
 
 /** Everything that is decided for the whole mesh, with the profile's defaults filled in. */
 export interface MeshSettings {
@@ -28,6 +29,8 @@ export interface MeshSettings {
   readonly maxConnectionDurationMs: number;
   readonly accessLog?: { readonly path: string; readonly format?: string; readonly encoding: "text" | "json" };
   readonly numTrustedProxies: number;
+  /** Whom CUSTOM policies may name. */
+  readonly authorizers: readonly Authorizer[];
   readonly defaultExportTo: {
     readonly service: readonly string[];
     readonly virtualService: readonly string[];
@@ -71,6 +74,11 @@ export function resolveMeshSettings(resources: readonly Resource[], options: Mes
     protocolDetectionTimeoutMs: durationOr(config.protocolDetectionTimeout, 0),
     defaultRetry: defaultRetry(config),
     ...accessLog(config),
+    authorizers: readAuthorizers(
+      config,
+      declared === undefined ? undefined : refOf(declared),
+      config.rootNamespace ?? declared?.metadata.namespace ?? "istio-system",
+    ),
     numTrustedProxies: config.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
     defaultExportTo: {
       service: config.defaultServiceExportTo ?? ["*"],

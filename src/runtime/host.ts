@@ -115,7 +115,17 @@ function startOutside(name: string, { settings, folder, runDir, stateDir, mode, 
   return running;
 }
 
-const NAMESPACES = ["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+/** Options of `unshare` for a world of one's own; its first process ends with `unshare`, and everything in it with that. */
+export const NAMESPACES: readonly string[] = [
+  "--user",
+  "--map-root-user",
+  "--net",
+  "--mount",
+  "--pid",
+  "--fork",
+  "--kill-child",
+  "--mount-proc",
+];
 
 function startMachineProcess(options: HostOptions): ChildProcess {
   const env = { ...process.env, PATH: systemPath(process.env["PATH"]) };

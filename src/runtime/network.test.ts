@@ -29,6 +29,12 @@ describe("podRules", () => {
     expect(rules.indexOf("--dport 53 -j REDIRECT")).toBeLessThan(rules.indexOf("-A OUTPUT -o lo -j RETURN"));
   });
 
+  test("a sidecar that calls its own address comes in by its own door, unless it speaks to its application", () => {
+    const rules = podRules("sidecar");
+    expect(rules).toMatch(/-A OUTPUT -o lo -p tcp -m mark --mark 1337 ! -s 127\.0\.0\.6 ! -d 127\.0\.0\.0\/8 -j REDIRECT --to-ports 15006/);
+    expect(rules.indexOf("--to-ports 15006", rules.indexOf(":OUTPUT"))).toBeLessThan(rules.indexOf("--mark 1337 -j RETURN"));
+  });
+
   test("a pod without a sidecar reaches neither the bridge nor the relay", () => {
     const rules = podRules("none");
     expect(rules.indexOf(`-d ${BRIDGE_ADDRESS} -j DROP`)).toBeLessThan(rules.indexOf("-d 10.244.0.0/16 -j ACCEPT"));

@@ -14,6 +14,8 @@ export const PROXY_MARK = 1337;
 export const OUTBOUND_PORT = 15001;
 export const INBOUND_PORT = 15006;
 export const DNS_PORT = 15053;
+/** From here a sidecar speaks to its own application; from anywhere else to itself, as the next proxy. */
+const INBOUND_SOURCE = "127.0.0.6";
 
 const FIRST_POD = 10;
 const LAST_POD = 254 * 254;
@@ -69,6 +71,7 @@ const NAT_TABLE = `*nat
 :OUTPUT ACCEPT
 -A PREROUTING -s ${PROBE_ADDRESS} -j RETURN
 -A PREROUTING -i eth0 -p tcp -j REDIRECT --to-ports ${INBOUND_PORT}
+-A OUTPUT -o lo -p tcp -m mark --mark ${PROXY_MARK} ! -s ${INBOUND_SOURCE} ! -d 127.0.0.0/8 -j REDIRECT --to-ports ${INBOUND_PORT}
 -A OUTPUT -m mark --mark ${PROXY_MARK} -j RETURN
 -A OUTPUT -p udp -d ${BRIDGE_ADDRESS} --dport 53 -j RETURN
 -A OUTPUT -p udp --dport 53 -j REDIRECT --to-ports ${DNS_PORT}

@@ -306,6 +306,32 @@ describe("MeshConfig", () => {
   });
 });
 
+describe("an authorizer of MeshConfig", () => {
+  const http = (fields: object) =>
+    mesh({ extensionProviders: [{ name: "a", envoyExtAuthzHttp: { service: "a.test", port: 80, ...fields } }] });
+  test.each<readonly [string, object, readonly string[]]>([
+    ["is read", http({ timeout: "1s", failOpen: true, statusOnError: "503", includeRequestHeadersInCheck: ["x-*"] }), []],
+    [
+      "of another kind has no effect",
+      mesh({ extensionProviders: [{ name: "a", zipkin: { service: "z", port: 1 } }] }),
+      ["KMK1003 warning"],
+    ],
+    ["has no unknown field", http({ includeHeaders: ["x"] }), ["KMK1002 warning"]],
+    ["has a name", mesh({ extensionProviders: [{ envoyExtAuthzGrpc: { service: "a.test", port: 1 } }] }), ["KMK1001 error"]],
+    ["has a port", mesh({ extensionProviders: [{ name: "a", envoyExtAuthzGrpc: { service: "a.test" } }] }), ["KMK1001 error"]],
+    ["answers with a status that Envoy knows", http({ statusOnError: "599" }), ["KMK1001 error"]],
+    ["sends headers that are some", http({ includeAdditionalHeadersInCheck: { "x y": "1" } }), ["KMK1001 error"]],
+    ["sends no second line in a header", http({ includeAdditionalHeadersInCheck: { x: "1\r\ny: 2" } }), ["KMK1001 error"]],
+    ["has a path that begins with a slash", http({ pathPrefix: "check" }), ["KMK1001 error"]],
+  ])("%s", (_, document, expected) => {
+    expect(codes(document)).toEqual(expected);
+  });
+
+  test("is named by a CUSTOM policy", () => {
+    expect(codes(resource("AuthorizationPolicy", { action: "CUSTOM", rules: [{}] }))).toEqual(["KMK1001 error"]);
+  });
+});
+
 describe("hostile documents", () => {
   test("a key that names the prototype is refused with its position", () => {
     const value: unknown = JSON.parse('{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"__proto__":"y"}}');

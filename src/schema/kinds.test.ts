@@ -47,7 +47,7 @@ test("every field of MeshConfig that we read is one of Istio's", () => {
     ...{ rootNamespace: true, trustDomain: true, trustDomainAliases: true, connectTimeout: true, protocolDetectionTimeout: true },
     ...{ enableAutoMtls: true, outboundTrafficPolicy: true, pathNormalization: true, accessLogFile: true, accessLogFormat: true },
     ...{ accessLogEncoding: true, defaultServiceExportTo: true, defaultVirtualServiceExportTo: true, defaultDestinationRuleExportTo: true },
-    ...{ defaultHttpRetryPolicy: true, defaultConfig: true },
+    ...{ extensionProviders: true, defaultHttpRetryPolicy: true, defaultConfig: true },
   };
   const root = meshConfigSchema.nodes[meshConfigSchema.kinds["MeshConfig"] ?? -1];
   expect(root?.is === "object" ? Object.keys(root.fields) : []).toEqual(expect.arrayContaining(Object.keys(ours)));

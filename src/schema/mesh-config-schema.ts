@@ -11,7 +11,11 @@ const any = { is: "any" } as const;
 const texts = { list: text } as const;
 const oneOf = (...values: string[]): CompactNode => ({ is: "string", enum: values });
 
-type Literal = CompactNode | { readonly list: CompactNode } | { readonly fields: Readonly<Record<string, Literal>> };
+type Literal =
+  | CompactNode
+  | { readonly list: Literal }
+  | { readonly values: Literal }
+  | { readonly fields: Readonly<Record<string, Literal>> };
 
 const PROXY_CONFIG: Readonly<Record<string, Literal>> = {
   availabilityZone: text,
@@ -59,6 +63,48 @@ const PROXY_CONFIG: Readonly<Record<string, Literal>> = {
   },
 };
 
+const EXT_AUTHZ: Readonly<Record<string, Literal>> = {
+  service: text,
+  port,
+  timeout: duration,
+  failOpen: flag,
+  statusOnError: { is: "string", pattern: "^[1-5][0-9][0-9]$" },
+  clearRouteCache: flag,
+  includeRequestBodyInCheck: {
+    fields: { maxRequestBytes: { is: "integer", minimum: 0, maximum: 4_294_967_295 }, allowPartialMessage: flag, packAsBytes: flag },
+  },
+};
+
+const EXT_AUTHZ_HTTP: Readonly<Record<string, Literal>> = {
+  ...EXT_AUTHZ,
+  pathPrefix: text,
+  includeRequestHeadersInCheck: texts,
+  includeHeadersInCheck: texts,
+  includeAdditionalHeadersInCheck: { values: text },
+  headersToUpstreamOnAllow: texts,
+  headersToDownstreamOnDeny: texts,
+  headersToDownstreamOnAllow: texts,
+};
+
+const PROVIDER: Readonly<Record<string, Literal>> = {
+  name: text,
+  envoyExtAuthzHttp: { fields: EXT_AUTHZ_HTTP },
+  envoyExtAuthzGrpc: { fields: EXT_AUTHZ },
+  datadog: any,
+  envoyFileAccessLog: any,
+  envoyHttpAls: any,
+  envoyOtelAls: any,
+  envoyTcpAls: any,
+  lightstep: any,
+  opencensus: any,
+  opentelemetry: any,
+  prometheus: any,
+  sds: any,
+  skywalking: any,
+  stackdriver: any,
+  zipkin: any,
+};
+
 const MESH_CONFIG: Readonly<Record<string, Literal>> = {
   accessLogEncoding: oneOf("TEXT", "JSON"),
   accessLogFile: text,
@@ -90,7 +136,7 @@ const MESH_CONFIG: Readonly<Record<string, Literal>> = {
   enableEnvoyAccessLogService: flag,
   enablePrometheusMerge: flag,
   enableTracing: flag,
-  extensionProviders: any,
+  extensionProviders: { list: { fields: PROVIDER } },
   h2UpgradePolicy: text,
   inboundClusterStatName: text,
   inboundTrafficPolicy: { fields: { mode: oneOf("PASSTHROUGH", "LOCALHOST") } },
@@ -143,6 +189,12 @@ export const honouredMeshConfig: HonouredTree = {
     retryRemoteLocalities: false,
   },
   outboundTrafficPolicy: { mode: true, egressProxy: false },
+  extensionProviders: {
+    ...Object.fromEntries(Object.keys(PROVIDER).map((field) => [field, false])),
+    name: true,
+    envoyExtAuthzHttp: true,
+    envoyExtAuthzGrpc: true,
+  },
   defaultConfig: {
     ...Object.fromEntries(Object.keys(PROXY_CONFIG).map((field) => [field, false])),
     gatewayTopology: { numTrustedProxies: true, forwardClientCertDetails: false, proxyProtocol: false },
@@ -156,6 +208,7 @@ function compile(literal: Literal): CompactSchema {
   const visit = (part: Literal): number => {
     if ("list" in part) return nodes.push({ is: "list", items: visit(part.list) }) - 1;
     if ("is" in part) return nodes.push(part) - 1;
+    if ("values" in part) return nodes.push({ is: "map", values: visit(part.values) }) - 1;
     const fields = Object.fromEntries(Object.entries(part.fields).map(([name, field]) => [name, visit(field)]));
     return nodes.push({ is: "object", fields }) - 1;
   };

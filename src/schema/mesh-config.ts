@@ -16,6 +16,40 @@ export interface MeshConfigBody {
   readonly defaultDestinationRuleExportTo?: readonly string[];
   readonly defaultHttpRetryPolicy?: { readonly attempts?: number; readonly perTryTimeout?: string; readonly retryOn?: string };
   readonly defaultConfig?: { readonly gatewayTopology?: { readonly numTrustedProxies?: number } };
+  readonly extensionProviders?: readonly ExtensionProviderBody[];
+}
+
+/** Of the kinds of providers, those that are asked about requests. */
+export interface ExtensionProviderBody {
+  readonly name?: string;
+  readonly envoyExtAuthzHttp?: ExtAuthzHttpBody;
+  readonly envoyExtAuthzGrpc?: ExtAuthzBody;
+}
+
+export interface ExtAuthzBody {
+  /** `HOST` or `NAMESPACE/HOST`. */
+  readonly service?: string;
+  readonly port?: number;
+  readonly timeout?: string;
+  readonly failOpen?: boolean;
+  readonly statusOnError?: string;
+  readonly clearRouteCache?: boolean;
+  readonly includeRequestBodyInCheck?: {
+    readonly maxRequestBytes?: number;
+    readonly allowPartialMessage?: boolean;
+    readonly packAsBytes?: boolean;
+  };
+}
+
+export interface ExtAuthzHttpBody extends ExtAuthzBody {
+  readonly pathPrefix?: string;
+  readonly includeRequestHeadersInCheck?: readonly string[];
+  /** Istio's older name for the same. */
+  readonly includeHeadersInCheck?: readonly string[];
+  readonly includeAdditionalHeadersInCheck?: Readonly<Record<string, string>>;
+  readonly headersToUpstreamOnAllow?: readonly string[];
+  readonly headersToDownstreamOnDeny?: readonly string[];
+  readonly headersToDownstreamOnAllow?: readonly string[];
 }
 
 export type Profile = "zero-trust" | "istio";

@@ -31,8 +31,15 @@ export interface Case {
   readonly headers?: readonly (readonly [string, string])[];
 }
 
+export interface Verdicts {
+  readonly envoy: Verdict;
+  readonly evaluator: Verdict;
+}
+
 export interface AgreementWorld {
-  ask(given: Case): Promise<{ readonly envoy: Verdict; readonly evaluator: Verdict }>;
+  ask(given: Case): Promise<Verdicts>;
+  /** Sends the request once; what Envoy answered can then be held against any evaluator. */
+  record(given: Case): Promise<(decide: typeof evaluate) => Verdicts>;
   close(): Promise<void>;
 }
 
@@ -61,15 +68,17 @@ export async function startAgreement(policies: string, settings: MeshSettingsOpt
   const refused = (await oracle.judge(toSnapshot(all))).filter(({ outcome }) => outcome === "refused");
   if (refused.length > 0) throw new Error(`refused: ${JSON.stringify(refused)}`);
   for (const port of [outbound, gatewayPort, ...inbound]) await untilOpen(port);
-  await until("an answer of an application", async () => (await fromEnvoy(outbound, { by: "sidecar" }, [])).status === 200 || undefined);
-  return {
-    async ask(given) {
-      const port = given.by === "sidecar" ? outbound : gatewayPort;
-      const { verdict, unforetold } = fromEvaluator(view, port, given);
-      return { envoy: await fromEnvoy(port, given, unforetold), evaluator: verdict };
-    },
-    close: () => closeAll(oracle, apps),
+  await until("an answer of an application", async () => (await send(outbound, { by: "sidecar" }))?.status === 200 || undefined);
+  const record: AgreementWorld["record"] = async (given) => {
+    const port = given.by === "sidecar" ? outbound : gatewayPort;
+    const nowMs = Date.now();
+    const reply = await send(port, given);
+    return (decide) => {
+      const { verdict, unforetold } = fromEvaluator((request, seen) => decide({ ...request, nowMs }, seen), view, port, given);
+      return { envoy: fromEnvoy(reply, unforetold), evaluator: verdict };
+    };
   };
+  return { record, ask: async (given) => (await record(given))(evaluate), close: () => closeAll(oracle, apps) };
 }
 
 async function closeAll(oracle: EnvoyOracle, apps: readonly Server[]): Promise<void> {
@@ -125,18 +134,20 @@ function toLines(
   noise: ReadonlySet<string>,
   unforetold: readonly string[] = [],
 ): readonly string[] {
+  // Lines of one name have an order among them.
   return headers
     .filter(([name]) => !noise.has(name))
-    .map(([name, value]) => (unforetold.includes(name) ? name : `${name}: ${value}`))
-    .sort();
+    .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([name, value]) => (unforetold.includes(name) ? name : `${name}: ${value}`));
 }
 
-async function fromEnvoy(
-  port: number,
-  { method = "GET", path = "/", host = "users", headers = [] }: Case,
-  unforetold: readonly string[],
-): Promise<Verdict> {
-  const reply = await sendRaw(port, { method, path, authority: host, headers });
+type Reply = Awaited<ReturnType<typeof sendRaw>>;
+
+function send(port: number, { method = "GET", path = "/", host = "users", headers = [] }: Case): Promise<Reply> {
+  return sendRaw(port, { method, path, authority: host, headers });
+}
+
+function fromEnvoy(reply: Reply, unforetold: readonly string[]): Verdict {
   if (reply === undefined) return { status: 0, to: "closed" };
   const valueOf = (name: string) => reply.headers.find(([key]) => key === name)?.[1];
   const common = { status: reply.status, to: valueOf("x-app") ?? "proxy", answered: toLines(reply.headers, ANSWER_NOISE) };
@@ -148,6 +159,7 @@ async function fromEnvoy(
 }
 
 function fromEvaluator(
+  decide: typeof evaluate,
   view: MeshView,
   port: number,
   { by, method = "GET", path = "/", host = "users", headers = [] }: Case,
@@ -156,7 +168,7 @@ function fromEvaluator(
     by === "sidecar"
       ? { kind: "workload", workload: { namespace: "test", name: "web" } }
       : { kind: "gateway", workload: { namespace: "test", name: "gateway" } };
-  const { outcomes } = evaluate(
+  const { outcomes } = decide(
     {
       from,
       destination: { address: "127.0.0.1", port },
@@ -171,7 +183,8 @@ function fromEvaluator(
     view,
   );
   const [only] = outcomes;
-  if (only === undefined || outcomes.length !== 1) throw new Error(`${outcomes.length} outcomes`);
+  if (only === undefined || outcomes.length !== 1)
+    return { verdict: { status: 0, to: `one of ${outcomes.length} outcomes` }, unforetold: [] };
   const { outcome } = only;
   if (outcome.kind !== "response") {
     const to = outcome.kind === "undecided" ? `undecided at ${outcome.at}` : outcome.kind;
@@ -242,7 +255,9 @@ export function differences({ envoy, evaluator }: { readonly envoy: Verdict; rea
     if (Array.isArray(ours) && Array.isArray(theirs)) {
       const only = (list: readonly string[], other: readonly string[]) => list.filter((line) => !other.includes(line)).join(" | ");
       const [mine, other] = [only(ours, theirs), only(theirs, ours)];
-      return mine === "" && other === "" && ours.length === theirs.length ? [] : [`${field}: evaluator ${mine}, Envoy ${other}`];
+      if (mine === "" && other === "" && ours.join("\n") !== theirs.join("\n"))
+        return [`${field}: evaluator ${ours.join(" | ")}, Envoy ${theirs.join(" | ")}`];
+      return mine === "" && other === "" ? [] : [`${field}: evaluator ${mine}, Envoy ${other}`];
     }
     return ours === theirs ? [] : [`${field}: evaluator ${String(ours)}, Envoy ${String(theirs)}`];
   });

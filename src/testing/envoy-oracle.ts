@@ -31,11 +31,19 @@ export async function testEnvoyPath(): Promise<string> {
   return (await findEnvoy({ explicit: process.env["KUMIKO_ENVOY"], cacheDir: defaultCacheDir(process.env) })).path;
 }
 
+export interface OracleOptions {
+  readonly bindsPorts?: boolean;
+  /** What the proxy's agent would answer: `default` and `ROOTCA`. */
+  readonly own?: readonly EnvoyResource[];
+  /** The address that its connections come from. */
+  readonly sourceAddress?: string;
+}
+
 /**
  * Starts one Envoy that judges any number of configurations, one resource at a time over delta ADS, so that each refusal names exactly one
  * resource. It binds no port, unless a test wants to send requests through it (`bindsPorts`).
  */
-export async function startEnvoyOracle({ bindsPorts = false }: { readonly bindsPorts?: boolean } = {}): Promise<EnvoyOracle> {
+export async function startEnvoyOracle({ bindsPorts = false, own, sourceAddress }: OracleOptions = {}): Promise<EnvoyOracle> {
   const envoyPath = await testEnvoyPath();
   const folder = mkdtempSync(join(tmpdir(), "kumiko-oracle-"));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
@@ -44,7 +52,7 @@ export async function startEnvoyOracle({ bindsPorts = false }: { readonly bindsP
     throw error;
   });
   const bootstrap = join(folder, "bootstrap.json");
-  writeFileSync(bootstrap, JSON.stringify(bootstrapFor(join(folder, "ads.sock"))));
+  writeFileSync(bootstrap, JSON.stringify(bootstrapFor(join(folder, "ads.sock"), sourceAddress)));
   const envoy = spawn(
     envoyPath,
     ["-c", bootstrap, "--use-dynamic-base-id", "--concurrency", "1", "--drain-time-s", "1", "-l", "critical"],
@@ -74,13 +82,18 @@ export async function startEnvoyOracle({ bindsPorts = false }: { readonly bindsP
     throw error;
   }
   const prepare = bindsPorts ? (resource: EnvoyResource) => resource : withoutPorts;
-  return { judge: (resources) => Promise.race([judge(ads, toList(resources), prepare), gone]), close };
+  return { judge: (resources) => Promise.race([judge(ads, toList(resources), own ?? ownSecrets(), prepare), gone]), close };
 }
 
 type Prepare = (resource: EnvoyResource) => EnvoyResource;
 
-async function judge(ads: AdsSubscription, given: readonly EnvoyResource[], prepare: Prepare): Promise<readonly Verdict[]> {
-  const resources = [...given, ...ownSecrets(), ...routeProbes(given)].map(prepare);
+async function judge(
+  ads: AdsSubscription,
+  given: readonly EnvoyResource[],
+  own: readonly EnvoyResource[],
+  prepare: Prepare,
+): Promise<readonly Verdict[]> {
+  const resources = [...given, ...own, ...routeProbes(given)].map(prepare);
   await ads.replace(resources);
   const verdicts = new Map<string, Verdict>();
   const asked = new Set<string>(resources.filter(({ type }) => type === "cluster" || type === "listener").map(keyOf));
@@ -133,7 +146,7 @@ async function stop(envoy: ChildProcess): Promise<void> {
   await ended;
 }
 
-function bootstrapFor(socket: string) {
+function bootstrapFor(socket: string, sourceAddress: string | undefined) {
   const grpc = { envoy_grpc: { cluster_name: "ads" } };
   const http2 = {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -144,6 +157,9 @@ function bootstrapFor(socket: string) {
   const endpoints = [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: socket } } } }] }];
   return {
     node: { id: "oracle", cluster: "oracle" },
+    ...(sourceAddress !== undefined && {
+      cluster_manager: { upstream_bind_config: { source_address: { address: sourceAddress, port_value: 0 } } },
+    }),
     dynamic_resources: {
       ads_config: { api_type: "DELTA_GRPC", transport_api_version: "V3", grpc_services: [grpc] },
       cds_config: { ads: {}, resource_api_version: "V3" },

@@ -11,6 +11,7 @@ import type {
 } from "../evaluate/index.ts";
 import { createMesh, type MeshSettingsOptions, resolveMeshSettings } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
+import type { Workload } from "../model/workload.ts";
 import { createTranslator } from "../translate/index.ts";
 import type { EnvoyResource, Snapshot } from "../translate/envoy/resource.ts";
 import { resourcesOf, router, sidecar } from "./mesh.ts";
@@ -25,8 +26,14 @@ export interface MeshViewOptions {
   readonly alter?: (resource: EnvoyResource) => EnvoyResource;
 }
 
+export interface TestMeshView extends MeshView {
+  /** What each proxy was sent, by `namespace/name`. */
+  readonly proxies: ReadonlyMap<string, NonNullable<ReturnType<MeshView["proxyOf"]>>>;
+  readonly workloads: readonly Workload[];
+}
+
 /** The mesh of some YAML as the evaluator sees it: each Pod with the sidecar annotation has a proxy, gateways by the label `istio`. */
-export function meshView(yaml: string, options: MeshViewOptions = {}): MeshView {
+export function meshView(yaml: string, options: MeshViewOptions = {}): TestMeshView {
   const resources = resourcesOf(yaml);
   const mesh = createMesh(resources, resolveMeshSettings(resources, options.settings ?? {}));
   const pods = resources
@@ -49,6 +56,8 @@ export function meshView(yaml: string, options: MeshViewOptions = {}): MeshView 
       }),
   );
   return {
+    proxies,
+    workloads,
     proxyOf: ({ namespace, name }) => proxies.get(`${namespace}/${name}`),
     workloadAt: (wanted) => workloads.find(({ address }) => address === wanted),
     externalAt: (address) => options.externals?.[address],

@@ -23,12 +23,25 @@ export function ownCertificate(): OwnCertificate {
 /** The certificate under the names that a proxy's agent answers, `default` and `ROOTCA`. */
 export function ownSecrets(): readonly EnvoyResource[] {
   const { certificate, key } = ownCertificate();
+  return proxySecrets({ chainPem: certificate, keyPem: key, trustPem: certificate });
+}
+
+/** A certificate and whom its owner trusts, under the names that a proxy's agent answers. */
+export function proxySecrets({
+  chainPem,
+  keyPem,
+  trustPem,
+}: {
+  readonly chainPem: string;
+  readonly keyPem: string;
+  readonly trustPem: string;
+}): readonly EnvoyResource[] {
   const inline = (text: string) => ({ specifier: { case: "inlineString" as const, value: text } });
   const identity = create(SecretSchema, {
     name: "default",
-    type: { case: "tlsCertificate", value: { certificateChain: inline(certificate), privateKey: inline(key) } },
+    type: { case: "tlsCertificate", value: { certificateChain: inline(chainPem), privateKey: inline(keyPem) } },
   });
-  const roots = create(SecretSchema, { name: "ROOTCA", type: { case: "validationContext", value: { trustedCa: inline(certificate) } } });
+  const roots = create(SecretSchema, { name: "ROOTCA", type: { case: "validationContext", value: { trustedCa: inline(trustPem) } } });
   return [identity, roots].map((secret: Secret) =>
     encodeResource(SecretSchema, secret, { type: "secret", name: secret.name, references: [], origins: new Map() }),
   );

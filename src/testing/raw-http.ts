@@ -26,14 +26,14 @@ export function sendRaw(port: number, { method, path, authority, headers }: RawR
       chunks.push(chunk);
       const text = Buffer.concat(chunks).toString("latin1");
       // Envoy keeps the connection for a second more; nobody waits for that.
-      if (isWhole(text)) socket.destroy();
+      if (isWholeReply(text)) socket.destroy();
     });
     socket.on("error", reject);
-    socket.on("close", () => resolve(parse(Buffer.concat(chunks).toString("latin1"))));
+    socket.on("close", () => resolve(parseReply(Buffer.concat(chunks).toString("latin1"))));
   });
 }
 
-function isWhole(text: string): boolean {
+export function isWholeReply(text: string): boolean {
   const end = text.indexOf("\r\n\r\n");
   const head = text.slice(0, end).toLowerCase();
   if (end === -1 || head.includes("transfer-encoding: chunked")) return end !== -1 && text.endsWith("\r\n0\r\n\r\n");
@@ -41,7 +41,7 @@ function isWhole(text: string): boolean {
   return length !== undefined && text.length >= end + 4 + Number(length);
 }
 
-function parse(text: string): RawReply | undefined {
+export function parseReply(text: string): RawReply | undefined {
   const end = text.indexOf("\r\n\r\n");
   if (end === -1) return undefined;
   const [first = "", ...lines] = text.slice(0, end).split("\r\n");

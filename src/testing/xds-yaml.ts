@@ -9,6 +9,7 @@ import { FileAccessLogSchema } from "../gen/envoy/extensions/access_loggers/file
 import { CorsPolicySchema, CorsSchema } from "../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { HTTPFaultSchema } from "../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
+import { ExtAuthzSchema } from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { RBACSchema } from "../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
@@ -37,6 +38,7 @@ const SCHEMAS = {
 
 /** What may stand inside an Any of ours. */
 const registry = createRegistry(
+  ExtAuthzSchema,
   ...Object.values(SCHEMAS),
   FileAccessLogSchema,
   CorsPolicySchema,

@@ -1,5 +1,5 @@
 import { stableHash } from "../base/stable-hash.ts";
-import type { Mesh } from "../mesh/index.ts";
+import type { Mesh, Scope } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { toEnvoyCluster } from "./envoy/cluster.ts";
 import { toExtensions } from "./envoy/extension.ts";
@@ -24,9 +24,9 @@ export function translateInbound(mesh: Mesh, proxy: Proxy, memo: Memo): Translat
 }
 
 /** What the policy slots of a proxy hold. */
-export function translatePolicies(mesh: Mesh, proxy: Proxy, memo: Memo): Translated {
+export function translatePolicies(mesh: Mesh, proxy: Proxy, scope: Scope, memo: Memo): Translated {
   const role = proxy.type === "router" ? "gateway" : "sidecar";
-  const inputs = policyInputs(mesh, proxy);
+  const inputs = policyInputs(mesh, proxy, scope);
   return memo.get(`policies ${role} ${inputs.key}`, () => {
     const { policies, findings } = toProxyPolicies(inputs);
     return { resources: toExtensions(role, policies), findings };

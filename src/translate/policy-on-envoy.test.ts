@@ -132,7 +132,7 @@ describe("whatever stands in a policy", () => {
         examples: [
           [
             { action: "DENY", rules: [] },
-            { action: "ALLOW", rules: [{ when: [{ key: "request.headers[\u0000]", notValues: ["x"] }] }] },
+            { action: "ALLOW", rules: [{ when: [{ key: "request.headers[\u0000]", values: [], notValues: ["x"] }] }] },
             { jwtRules: [] },
           ],
         ],

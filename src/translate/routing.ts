@@ -21,7 +21,7 @@ export interface Translated {
 }
 
 /** Routes, clusters, endpoints and the listeners of a proxy's way out (a gateway's way in), for all proxies that share a scope. */
-export function translateRouting(scope: Scope, credentials: Credentials, memo: Memo): Translated {
+export function translateRouting(scope: Scope, credentials: Credentials, asked: readonly string[], memo: Memo): Translated {
   const way = scope.proxy.type === "router" ? toGateway(scope, credentials, memo) : toOutbound(scope, memo);
   const listeners = way.listeners.map((listener) =>
     memo.get(`listener ${scope.settings.hash} ${stableHash(listener)}`, () => toEnvoyListener(listener, scope.settings)),
@@ -32,7 +32,7 @@ export function translateRouting(scope: Scope, credentials: Credentials, memo: M
   const clusters = clustersOf(scope, memo);
   const dns = scope.proxy.dnsCapture && scope.proxy.type === "sidecar" ? [dnsOf(scope, memo)] : [];
   const all = [...listeners, ...routes, ...clusters.resources, ...dns];
-  return { resources: scope.proxy.type === "router" ? onlyUsed(all, way) : all, findings: [...way.findings, ...clusters.findings] };
+  return { resources: scope.proxy.type === "router" ? onlyUsed(all, way, asked) : all, findings: [...way.findings, ...clusters.findings] };
 }
 
 function clustersOf(scope: Scope, memo: Memo): Translated {
@@ -65,10 +65,10 @@ function dnsOf({ proxy, services, endpointsOf, settings }: Scope, memo: Memo): E
   return memo.get(`dns ${stableHash(table)}`, () => toDnsListener(table));
 }
 
-/** A gateway is sent the clusters that its routes name, and no others. */
-function onlyUsed(resources: readonly EnvoyResource[], { listeners }: Outbound): readonly EnvoyResource[] {
-  if (listeners.length === 0) return resources.filter(({ type }) => type !== "cluster" && type !== "endpoint");
-  const used = new Set<string>(["BlackHoleCluster"]);
+/** A gateway is sent the clusters that its routes name and those of its authorizers (`asked`), and no others. */
+function onlyUsed(resources: readonly EnvoyResource[], { listeners }: Outbound, asked: readonly string[]): readonly EnvoyResource[] {
+  if (listeners.length === 0 && asked.length === 0) return resources.filter(({ type }) => type !== "cluster" && type !== "endpoint");
+  const used = new Set<string>(["BlackHoleCluster", ...asked]);
   for (const { type, references } of resources) {
     if (type !== "listener" && type !== "route") continue;
     for (const reference of references) if (reference.type === "cluster") used.add(reference.name);

@@ -21,9 +21,10 @@ export function createTranslator(): Translator {
       const scope = scopeFor(mesh, proxy);
       const credentials = translateCredentials(mesh, scope, memo);
       const names = new Set(credentials.keys());
-      const routing = memo.get(`routing ${scope.key} ${[...names].join(" ")}`, () => translateRouting(scope, names, memo));
+      const policies = translatePolicies(mesh, proxy, scope, memo);
+      const asked = policies.resources.flatMap(({ references }) => references.map(({ name }) => name));
+      const routing = memo.get(`routing ${scope.key} ${[...names, ...asked].join(" ")}`, () => translateRouting(scope, names, asked, memo));
       const inbound = translateInbound(mesh, proxy, memo);
-      const policies = translatePolicies(mesh, proxy, memo);
       const parts = [routing, inbound, policies, ...credentials.values()];
       const snapshot = memo.get(`snapshot ${parts.map(identityOf).join(" ")}`, () =>
         toSnapshot([...routing.resources, ...inbound.resources, ...policies.resources, ...credentials.values()]),

@@ -13,7 +13,7 @@ type Rule = NonNullable<Spec["rules"]>[number];
 type Condition = NonNullable<Rule["when"]>[number];
 
 const honoured: Honoured<AuthorizationPolicyBody> = {
-  spec: { action: true, provider: false, rules: true, selector: true, targetRef: false, targetRefs: false },
+  spec: { action: true, provider: true, rules: true, selector: true, targetRef: false, targetRefs: false },
   status: true,
 };
 
@@ -33,6 +33,8 @@ function check({ spec = {} }: AuthorizationPolicyBody, report: Report): void {
   const refuses = spec.action === "DENY" || spec.action === "CUSTOM";
   checkTargets(spec, report, refuses ? "it denies everything in its namespace" : undefined);
   checkLabels(spec.selector?.matchLabels, ["spec", "selector", "matchLabels"], report);
+  if (spec.action === "CUSTOM" && (spec.provider?.name ?? "") === "")
+    wrong(report, ["spec"], "a CUSTOM policy names who decides", "add provider.name, one of MeshConfig's extensionProviders");
   if (spec.action === "DENY" && spec.rules === undefined) {
     report({
       code: "KMK1003",

@@ -13,6 +13,7 @@ const TYPE = (name: string) => `type.googleapis.com/envoy.extensions.filters.${n
 /** What a slot may hold one day: Envoy refuses any other type, and a new type in this list would drain the listener. */
 const SLOT_TYPES = {
   authn: [TYPE("http.jwt_authn.v3.JwtAuthentication"), TYPE("http.rbac.v3.RBAC")],
+  authzCustomRules: [TYPE("http.rbac.v3.RBAC")],
   authzCustom: [TYPE("http.ext_authz.v3.ExtAuthz"), TYPE("http.rbac.v3.RBAC")],
   authzDeny: [TYPE("http.rbac.v3.RBAC")],
   authzAllow: [TYPE("http.rbac.v3.RBAC")],

@@ -1,6 +1,7 @@
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { TypedExtensionConfigSchema } from "../../gen/envoy/config/core/v3/extension_pb.js";
 import { RBACSchema as HttpRbacSchema } from "../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import { ExtAuthzSchema } from "../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { JwtAuthenticationSchema } from "../../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { RBACSchema as NetworkRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import {
@@ -13,6 +14,7 @@ import {
 } from "../../ir/policy-slots.ts";
 import type { Authentication, AuthorizationRules, Policies, ProxyPolicies } from "../../ir/policy.ts";
 import { encodeResource, packAny } from "./any.ts";
+import { toAuthorizerRules, toExtAuthz } from "./ext-authz.ts";
 import { toJwtAuthentication } from "./jwt.ts";
 import { toRbac } from "./rbac.ts";
 import type { EnvoyResource } from "./resource.ts";
@@ -34,14 +36,27 @@ export function toExtensions(role: "sidecar" | "gateway", policies: ProxyPolicie
   return [...httpSlots(INBOUND_SLOTS, policies.http), ...tcpSlots(INBOUND_TCP_SLOTS, policies.tcp), ...outbound];
 }
 
-function httpSlots(slots: Slots, { authentication, custom, deny, allow }: Policies): readonly EnvoyResource[] {
+function httpSlots(slots: Slots, policies: Policies): readonly EnvoyResource[] {
+  const { authentication, deny, allow } = policies;
   return [
     extension(slots.authn, JwtAuthenticationSchema, toJwtAuthentication(authentication), providerOrigins(authentication)),
-    httpRbac(slots.authzCustom, toRbac("DENY", custom), originsOf(custom)),
+    ...customSlots(slots, policies),
     httpRbac(slots.authzDeny, toRbac("DENY", deny), originsOf(deny)),
     httpRbac(slots.authzAllow, toRbac("ALLOW", allow), originsOf(allow)),
     httpRbac(slots.extensions, undefined, NOWHERE),
   ];
+}
+
+/** Either an authorizer is asked about what its rules match, or that is refused. */
+function customSlots(slots: Slots, { custom, asked }: Policies): readonly EnvoyResource[] {
+  if (asked === undefined)
+    return [httpRbac(slots.authzCustomRules, undefined, NOWHERE), httpRbac(slots.authzCustom, toRbac("DENY", custom), originsOf(custom))];
+  const { rules, authorizer } = asked;
+  const origins = originsOf(rules, "shadowRules");
+  const asking = extension(slots.authzCustom, ExtAuthzSchema, toExtAuthz(authorizer), originsOf(rules, "asked"), [
+    { type: "cluster", name: authorizer.cluster },
+  ]);
+  return [extension(slots.authzCustomRules, HttpRbacSchema, toAuthorizerRules(rules), origins), asking];
 }
 
 /** A network filter has no slot for CUSTOM: its refusals stand with the DENY rules. */
@@ -61,15 +76,21 @@ function networkRbac(name: string, rules: ReturnType<typeof toRbac>, origins: Or
   return extension(name, NetworkRbacSchema, { statPrefix: `${name}.`, ...(rules !== undefined && { rules }) }, origins);
 }
 
-function extension<Desc extends DescMessage>(name: string, schema: Desc, init: MessageInitShape<Desc>, origins: Origins): EnvoyResource {
+function extension<Desc extends DescMessage>(
+  name: string,
+  schema: Desc,
+  init: MessageInitShape<Desc>,
+  origins: Origins,
+  references: EnvoyResource["references"] = [],
+): EnvoyResource {
   const message = create(TypedExtensionConfigSchema, { name, typedConfig: packAny(schema, init) });
-  return encodeResource(TypedExtensionConfigSchema, message, { type: "extension", name, references: [], origins });
+  return encodeResource(TypedExtensionConfigSchema, message, { type: "extension", name, references, origins });
 }
 
 /** By the name under which a rule stands in the message: `rules.policies["ns[shop]-policy[p]-rule[0]"]`. */
-function originsOf({ policies, refusal }: AuthorizationRules): Origins {
+function originsOf({ policies, refusal }: AuthorizationRules, field = "rules"): Origins {
   const whole = [...policies.flatMap(({ origin }) => origin), ...(refusal?.origin ?? [])];
-  const each = policies.map(({ name, origin }) => [`rules.policies[${JSON.stringify(name)}]`, origin] as const);
+  const each = policies.map(({ name, origin }) => [`${field}.policies[${JSON.stringify(name)}]`, origin] as const);
   return new Map([["", whole], ...each]);
 }
 

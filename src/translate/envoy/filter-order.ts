@@ -17,6 +17,7 @@ import { FILTER } from "./names.ts";
  */
 export const HTTP_FILTER_ORDER = [
   "authn",
+  "authzCustomRules",
   "authzCustom",
   "authzDeny",
   "authzAllow",

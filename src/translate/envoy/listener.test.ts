@@ -158,6 +158,7 @@ describe("connection manager", () => {
     const names = managerOf(http(), zeroTrust).httpFilters.map(({ name }) => name);
     expect(names).toEqual([
       INBOUND_SLOTS.authn,
+      INBOUND_SLOTS.authzCustomRules,
       INBOUND_SLOTS.authzCustom,
       INBOUND_SLOTS.authzDeny,
       INBOUND_SLOTS.authzAllow,

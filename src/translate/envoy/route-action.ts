@@ -20,7 +20,7 @@ export function toRouteAction(action: ForwardAction): RouteAction {
     // 0: none. Left out, Envoy would end every request after 15 s.
     timeout: toDuration(timeoutMs),
     // A gRPC caller's own deadline holds, within ours.
-    maxGrpcTimeout: toDuration(timeoutMs),
+    ...(action.timedByCaller !== true && { maxGrpcTimeout: toDuration(timeoutMs) }),
     ...(rewrite?.host !== undefined && { hostRewriteSpecifier: { case: "hostRewriteLiteral", value: rewrite.host } }),
     ...(rewrite?.path !== undefined && { prefixRewrite: rewrite.path }),
     ...(rewrite?.pathRegex !== undefined && {

@@ -29,6 +29,7 @@ const authorization = (
     boundPorts: {},
     defaultDeny: true,
     hasTcpPorts: true,
+    authorizers: new Map(),
     ...over,
   });
 
@@ -55,12 +56,12 @@ describe("toAuthorization", () => {
     expect(authorization(policy({ action: "DENY" })).http.deny).toEqual({ enforced: false, policies: [] });
   });
 
-  test("CUSTOM refuses what its rules match, and says so", () => {
+  test("CUSTOM refuses what its rules match where its authorizer isn't there, and says so", () => {
     const { http, findings } = authorization(
       policy({ action: "CUSTOM", provider: { name: "x" }, rules: [{ to: [{ operation: { paths: ["/admin"] } }] }] }),
     );
     expect(http.custom.policies).toMatchObject([{ when: { kind: "path" } }]);
-    expect(findings[0]?.code).toBe("KMK1003");
+    expect(findings[0]?.code).toBe("KMK3001");
   });
 
   test("a dry run has no effect and is said", () => {

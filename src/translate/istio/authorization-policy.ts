@@ -1,9 +1,11 @@
-import type { AuthorizationRule, AuthorizationRules } from "../../ir/policy.ts";
+import type { ExternalAuthorizer } from "../../ir/authorizer.ts";
+import type { AuthorizationRule, AuthorizationRules, Policies } from "../../ir/policy.ts";
 import type { Finding } from "../../mesh/finding.ts";
 import type { Origin } from "../../model/origin.ts";
 import { refOf } from "../../model/resource.ts";
 import { type AuthorizationPolicy, compileRule, type RuleTarget } from "./authorization-policy-rule.ts";
 import type { FieldScope } from "./authorization-policy-field.ts";
+import type { ReachableAuthorizer } from "./authorizer.ts";
 
 export interface AuthorizationInputs {
   /** Of the mesh, the namespace and the workload. */
@@ -14,10 +16,12 @@ export interface AuthorizationInputs {
   readonly defaultDeny: boolean;
   /** Whether a port of the workload is TCP: else what TCP can't say concerns nobody. */
   readonly hasTcpPorts: boolean;
+  /** Whom CUSTOM policies name. */
+  readonly authorizers: ReadonlyMap<string, ReachableAuthorizer>;
 }
 
 export interface Authorization {
-  readonly http: { readonly custom: AuthorizationRules; readonly deny: AuthorizationRules; readonly allow: AuthorizationRules };
+  readonly http: Pick<Policies, "custom" | "asked" | "deny" | "allow">;
   readonly tcp: { readonly deny: AuthorizationRules; readonly allow: AuthorizationRules };
   readonly findings: readonly Finding[];
 }
@@ -29,8 +33,8 @@ const DEFAULT_DENY = { name: "Profile/zero-trust", origin: [] } as const;
 const NO_RULES: AuthorizationRules = { enforced: false, policies: [] };
 
 /**
- * AuthorizationPolicies as rules for HTTP and for bytes. What can't be said makes a policy stricter, never wider. CUSTOM is not served yet: what
- * its rules match is refused, as by an authorizer that can't be reached.
+ * AuthorizationPolicies as rules for HTTP and for bytes. What can't be said makes a policy stricter, never wider. What CUSTOM rules match is
+ * refused where nobody can be asked: of bytes, and where the authorizer is not there.
  */
 export function toAuthorization(inputs: AuthorizationInputs): Authorization {
   const findings: Finding[] = [];
@@ -39,15 +43,55 @@ export function toAuthorization(inputs: AuthorizationInputs): Authorization {
   const [custom, deny, allow] = [byAction("CUSTOM"), byAction("DENY"), byAction("ALLOW")];
   const http = compiler("http", inputs, findings);
   const tcp = compiler("tcp", inputs, findings);
+  const asking = chooseAuthorizer(custom, inputs);
+  const customRules = refusing(http(custom, "DENY"));
+  const customBytes = tcp(custom, "DENY");
+  if (customBytes.length > 0 && inputs.hasTcpPorts) findings.push(...custom.map(bytesAreRefused));
   return {
     http: {
-      custom: refusing(http(custom, "DENY")),
+      ...("authorizer" in asking
+        ? { custom: NO_RULES, asked: { rules: customRules, authorizer: asking.authorizer } }
+        : { custom: customRules }),
       deny: refusing(http(deny, "DENY")),
       allow: allowing(http(allow, "ALLOW"), allow, inputs),
     },
-    tcp: { deny: refusing([...tcp(custom, "DENY"), ...tcp(deny, "DENY")]), allow: allowing(tcp(allow, "ALLOW"), allow, inputs) },
-    findings: [...inputs.policies.flatMap(notHonoured), ...findings],
+    tcp: { deny: refusing([...customBytes, ...tcp(deny, "DENY")]), allow: allowing(tcp(allow, "ALLOW"), allow, inputs) },
+    findings: [...inputs.policies.flatMap(notHonoured), ...("findings" in asking ? asking.findings : []), ...findings],
   };
+}
+
+type Asking = { readonly authorizer: ExternalAuthorizer } | { readonly findings: readonly Finding[] };
+
+/** One authorizer for a workload, as Istio has it: policies that name several are refused what they match. */
+function chooseAuthorizer(custom: readonly AuthorizationPolicy[], { authorizers }: AuthorizationInputs): Asking {
+  const [first] = custom;
+  if (first === undefined) return { findings: [] };
+  const names = [...new Set(custom.map(providerOf))];
+  const chosen = names.length === 1 ? authorizers.get(providerOf(first)) : undefined;
+  if (chosen !== undefined && "authorizer" in chosen) return chosen;
+  const problem =
+    chosen?.problem ?? (names.length > 1 ? `policies of one workload name several authorizers (${names.join(", ")})` : "nobody is asked");
+  const help = names.length > 1 ? "let one authorizer decide for the workload" : "correct provider.name, or declare the authorizer";
+  return {
+    findings: custom.map((policy) => ({
+      code: "KMK3001",
+      message: `${problem}: requests that its rules match are refused`,
+      help,
+      origin: { ref: refOf(policy), path: ["spec", "provider"] },
+    })),
+  };
+}
+
+function bytesAreRefused(policy: AuthorizationPolicy): Finding {
+  return {
+    code: "KMK3001",
+    message: "an authorizer is asked about HTTP requests only: other connections that its rules match are refused",
+    origin: { ref: refOf(policy), path: ["spec", "provider"] },
+  };
+}
+
+export function providerOf(policy: AuthorizationPolicy): string {
+  return policy.body.spec?.provider?.name ?? "";
 }
 
 function compiler(protocol: RuleTarget["protocol"], inputs: AuthorizationInputs, findings: Finding[]): Compile {
@@ -92,15 +136,7 @@ function notHonoured(policy: AuthorizationPolicy): readonly Finding[] {
   const origin = { ref, path: ["spec", "action"] };
   if (actionOf(policy) === "AUDIT")
     return [{ code: "KMK1003", message: "action AUDIT is not honoured yet: the policy has no effect", origin }];
-  if (actionOf(policy) !== "CUSTOM") return [];
-  return [
-    {
-      code: "KMK1003",
-      message: "action CUSTOM is not honoured yet: requests that its rules match are refused",
-      help: "use ALLOW or DENY",
-      origin,
-    },
-  ];
+  return [];
 }
 
 function actionOf(policy: AuthorizationPolicy): string {

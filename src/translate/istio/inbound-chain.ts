@@ -133,7 +133,7 @@ function catchAll({ routeName, cluster, origin }: ChainTarget): RouteTable {
   const route = {
     name: "default",
     match: { path: { kind: "prefix", value: "/" }, headers: [], query: [] },
-    action: { kind: "forward", destinations: [{ cluster, weight: 1 }] },
+    action: { kind: "forward", destinations: [{ cluster, weight: 1 }], timedByCaller: true },
     origin,
   } as const;
   return { name: routeName, ignorePortInHost: true, virtualHosts: [{ name: routeName, domains: ["*"], routes: [route], origin }] };

@@ -3,10 +3,12 @@ import type { ProxyPolicies } from "../../ir/policy.ts";
 import type { Finding } from "../../mesh/finding.ts";
 import type { Mesh } from "../../mesh/mesh.ts";
 import type { PoliciesOf, PolicyKind } from "../../mesh/policies.ts";
+import { type Scope, scopeFor } from "../../mesh/scope.ts";
 import type { Proxy } from "../../model/proxy.ts";
 import { formatRef, refOf, type Resource } from "../../model/resource.ts";
 import { isHttp } from "../../model/service.ts";
-import { type AuthorizationInputs, toAuthorization } from "./authorization-policy.ts";
+import { type AuthorizationInputs, providerOf, toAuthorization } from "./authorization-policy.ts";
+import { authorizersOf } from "./authorizer.ts";
 import { inboundPortsOf } from "./inbound-ports.ts";
 import { type AuthenticationInputs, keySetsOf, toAuthentication } from "./request-authentication.ts";
 
@@ -18,7 +20,7 @@ export interface PolicyInputs {
   readonly authorization: AuthorizationInputs;
 }
 
-export function policyInputs(mesh: Mesh, proxy: Proxy): PolicyInputs {
+export function policyInputs(mesh: Mesh, proxy: Proxy, scope: Scope = scopeFor(mesh, proxy)): PolicyInputs {
   const { settings } = mesh;
   const ports = proxy.type === "sidecar" ? inboundPortsOf(mesh, proxy) : [];
   const tokens = all(mesh.policies.find("RequestAuthentication", proxy));
@@ -33,8 +35,10 @@ export function policyInputs(mesh: Mesh, proxy: Proxy): PolicyInputs {
     defaultDeny: settings.defaultDeny,
     hasTcpPorts: ports.some(({ protocol }) => !isHttp(protocol) && protocol !== "auto"),
   };
-  const key = stableHash([[...tokens, ...policies].map(fingerprint), [...keySets], rest]);
-  return { key, authentication: { policies: tokens, keySets }, authorization: { policies, ...rest } };
+  const custom = policies.filter(({ body }) => body.spec?.action === "CUSTOM");
+  const authorizers = authorizersOf(scope, custom.map(providerOf));
+  const key = stableHash([[...tokens, ...policies].map(fingerprint), [...keySets], [...authorizers], rest]);
+  return { key, authentication: { policies: tokens, keySets }, authorization: { policies, authorizers, ...rest } };
 }
 
 /** What the slots hold: who may call, and how a caller proves who it is. */

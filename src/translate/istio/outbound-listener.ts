@@ -4,10 +4,12 @@ import type { FilterChain, Listener } from "../../ir/listener.ts";
 import { OUTBOUND_SLOTS, OUTBOUND_TCP_SLOTS } from "../../ir/policy-slots.ts";
 import type { Scope } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
+import { catchAll } from "./outbound-route.ts";
 
 export const ANY_ADDRESS = "0.0.0.0";
 export const OUTBOUND_PORT = 15_001;
 
+const BLOCKED = "block_all";
 /** What Envoy's HTTP inspector calls plaintext HTTP. */
 const PLAIN_HTTP = ["http/1.0", "http/1.1", "h2c"];
 
@@ -21,8 +23,12 @@ export function httpChain(rds: string, statPrefix: string, isSniffed: boolean, o
   return { name: rds, match, connection: httpConnection(rds, statPrefix), origin };
 }
 
-/** `virtualOutbound`: gets every connection that capture takes, hands it to the listener of its destination, and ends those that have none. */
-export function virtualOutbound(scope: Scope): Listener {
+/**
+ * `virtualOutbound`: gets every connection that capture takes, hands it to the listener of its destination, and ends those that have none; HTTP
+ * with an answer that says so. First bytes are not waited for on `knownPorts`: a server that speaks first must not wait for its client.
+ */
+export function virtualOutbound(scope: Scope, knownPorts: readonly number[]): Listener {
+  const refused = refusedHttpChains(scope);
   const blackHole = unknownDestination(BLACK_HOLE, "virtualOutbound-blackhole");
   return {
     name: "virtualOutbound",
@@ -31,14 +37,39 @@ export function virtualOutbound(scope: Scope): Listener {
     bindToPort: true,
     direction: "outbound",
     useOriginalDestination: true,
-    inspect: { tls: false, http: false },
+    inspect: { tls: false, http: refused.length > 0, ...(refused.length > 0 && knownPorts.length > 0 && { exceptPorts: knownPorts }) },
     // A connection to 15001 itself would be passed on to 15001 for ever.
     chains: [
       { ...blackHole, match: { destinationPort: OUTBOUND_PORT } },
+      ...refused,
       unknownDestination(unknownCluster(scope), "virtualOutbound-catchall-tcp"),
     ],
     origin: [],
   };
+}
+
+/** Where only what is known goes out: HTTP to an unknown destination is answered, by 502 as for an unknown host of a known port. */
+export function refusedHttpChains(scope: Scope): readonly FilterChain[] {
+  if (scope.settings.outboundMode === "allow-any") return [];
+  const inline = { name: BLOCKED, virtualHosts: [catchAll(scope)], ignorePortInHost: true };
+  const connection: HttpConnection = {
+    kind: "http",
+    statPrefix: BLOCKED,
+    role: "outbound",
+    routes: { inline },
+    codec: "auto",
+    slots: OUTBOUND_SLOTS,
+    websocketUpgrade: true,
+  };
+  const match: FilterChain["match"] = { transportProtocol: "raw_buffer", applicationProtocols: PLAIN_HTTP };
+  return [{ name: "virtualOutbound-blackhole-http", match, connection, origin: [] }];
+}
+
+/** A port on which only services with addresses of their own listen: what goes elsewhere is unknown. */
+export function unknownListener(scope: Scope, port: number): Listener | undefined {
+  const chains = refusedHttpChains(scope);
+  if (chains.length === 0) return undefined;
+  return outboundListener({ address: ANY_ADDRESS, port, bindToPort: false, chains, defaultChain: unknownChain(scope), origin: [] });
 }
 
 /** What takes bytes on a port of which only some are known. */

@@ -123,7 +123,8 @@ function defaultRoute(scope: Scope, service: Service, port: number): Route {
 
 const EVERYTHING: Route["match"] = { path: { kind: "prefix", value: "/" }, headers: [], query: [] };
 
-function catchAll({ settings }: Scope): VirtualHost {
+/** What takes requests to hosts that nobody knows. */
+export function catchAll({ settings }: Scope): VirtualHost {
   const open = settings.outboundMode === "allow-any";
   const name = open ? "allow_any" : "block_all";
   const action: Route["action"] = open

@@ -31,13 +31,21 @@ function outbound(yaml: string, proxy: Partial<Proxy> = {}, options: MeshSetting
 describe("outbound listeners", () => {
   test.each([
     { title: "HTTP is told apart by host, on every address", yaml: service("a", "{ port: 80, name: http }"), names: ["0.0.0.0_80"] },
-    { title: "bytes are told apart by address", yaml: service("a", "{ port: 5432, name: tcp }"), names: ["10.96.0.1_5432"] },
-    { title: "an undeclared protocol has the service's own address", yaml: service("a", "{ port: 7000 }"), names: ["10.96.0.1_7000"] },
+    {
+      title: "bytes are told apart by address",
+      yaml: service("a", "{ port: 5432, name: tcp }"),
+      names: ["10.96.0.1_5432", "0.0.0.0_5432"],
+    },
+    {
+      title: "an undeclared protocol has the service's own address",
+      yaml: service("a", "{ port: 7000 }"),
+      names: ["10.96.0.1_7000", "0.0.0.0_7000"],
+    },
     { title: "UDP is not proxied", yaml: service("a", "{ port: 53, name: dns, protocol: UDP }"), names: [] },
     {
       title: "an outside host has an address where the mesh answers DNS",
       yaml: outside("a", "ports: [{ number: 443, name: t, protocol: TLS }], addresses: [192.0.2.1]"),
-      names: ["192.0.2.1_443"],
+      names: ["192.0.2.1_443", "0.0.0.0_443"],
     },
   ])("$title", ({ yaml, names }) => {
     expect([...outbound(yaml).listeners.keys()]).toEqual(["virtualOutbound", ...names]);
@@ -47,7 +55,8 @@ describe("outbound listeners", () => {
     const yaml =
       outside("a", "ports: [{ number: 443, name: t, protocol: TLS }]") + outside("b", "ports: [{ number: 443, name: t, protocol: HTTPS }]");
     const listener = outbound(yaml, { dnsCapture: false }).listeners.get("0.0.0.0_443");
-    expect(listener?.chains.map(({ match }) => match.serverNames)).toEqual([["a.example.com"], ["b.example.com"]]);
+    const byName = listener?.chains.filter(({ connection }) => connection.kind === "tcp");
+    expect(byName?.map(({ match }) => match.serverNames)).toEqual([["a.example.com"], ["b.example.com"]]);
     expect(listener?.defaultChain?.name).toBe("blackhole");
     expect(listener?.inspect.tls).toBe(true);
   });
@@ -142,12 +151,24 @@ spec: { hosts: ["*.evil.example.com"], ${routes ?? "tcp: []"} }
     expect(findings.map(({ code }) => code)).toEqual(["KMK1003", "KMK1003"]);
   });
 
+  test("first bytes are waited for only on ports that no service has, and only where HTTP is answered by 502", () => {
+    const services = service("a", "{ port: 80, name: http }") + service("b", "{ port: 3306, name: mysql }");
+    const inspect = (profile: "istio" | "zero-trust") => outbound(services, {}, { profile }).listeners.get("virtualOutbound")?.inspect;
+    expect(inspect("zero-trust")).toEqual({ tls: false, http: true, exceptPorts: [80, 3306] });
+    expect(inspect("istio")).toEqual({ tls: false, http: false });
+  });
+
+  test.each(["10.96.0.1_5432", "0.0.0.0_5432"])("HTTP to an unknown address on a port of bytes is answered by 502, %s", (name) => {
+    const chains = outbound(service("a", "{ port: 5432, name: tcp }")).listeners.get(name)?.chains ?? [];
+    expect(chains.some(({ connection }) => connection.kind === "http")).toBe(name.startsWith("0.0.0.0"));
+  });
+
   test.each([
     { profile: "zero-trust", cluster: "BlackHoleCluster", host: "block_all" },
     { profile: "istio", cluster: "PassthroughCluster", host: "allow_any" },
   ] as const)("in profile $profile an unknown destination goes to $cluster, an unknown host to $host", ({ profile, cluster, host }) => {
     const { listeners, tables } = outbound(service("a", "{ port: 80, name: http }"), {}, { profile });
-    expect(listeners.get("virtualOutbound")?.chains[1]?.connection).toMatchObject({ destinations: [{ cluster }] });
+    expect(listeners.get("virtualOutbound")?.chains.at(-1)?.connection).toMatchObject({ destinations: [{ cluster }] });
     expect(tables.get("80")?.virtualHosts.at(-1)?.name).toBe(host);
   });
 });

@@ -6,7 +6,15 @@ import type { Origin } from "../../model/origin.ts";
 import { isHttp, isTls, type Service, type ServicePort } from "../../model/service.ts";
 import type { Memo } from "../memo.ts";
 import { confine, isTakenAddress, singleAddresses } from "./outbound-address.ts";
-import { ANY_ADDRESS, httpChain, outboundListener, unknownChain, virtualOutbound } from "./outbound-listener.ts";
+import {
+  ANY_ADDRESS,
+  httpChain,
+  outboundListener,
+  refusedHttpChains,
+  unknownChain,
+  unknownListener,
+  virtualOutbound,
+} from "./outbound-listener.ts";
 import { localListeners } from "./outbound-local.ts";
 import { portRouteTable, serviceRouteTable, type TranslatedTable } from "./outbound-route.ts";
 import { matchesAll, tcpChains } from "./outbound-tcp.ts";
@@ -25,7 +33,7 @@ export function toOutbound(scope: Scope, memo: Memo): Outbound {
   if (scope.proxy.capture === "none") return localListeners(scope, memo);
   const findings: Finding[] = [];
   const wildcards = new Map<number, Wildcard>();
-  const listeners: Listener[] = [virtualOutbound(scope)];
+  const listeners: Listener[] = [];
   const tables: TranslatedTable[] = [];
   const taken = new Map<string, Service>();
   for (const service of scope.services.values()) {
@@ -62,8 +70,10 @@ export function toOutbound(scope: Scope, memo: Memo): Outbound {
     listeners.push(wildcardListener(scope, port, wildcard, findings));
     if (wildcard.http.length > 0) tables.push(portRouteTable(scope, port, wildcard.http, memo));
   }
+  const ports = [...new Set(listeners.map(({ port }) => port))].toSorted((a, b) => a - b);
+  const others = ports.filter((port) => !wildcards.has(port)).flatMap((port) => unknownListener(scope, port) ?? []);
   return {
-    listeners,
+    listeners: [virtualOutbound(scope, ports), ...listeners, ...others],
     routeTables: tables.map(({ table }) => table),
     findings: [...findings, ...tables.flatMap((translated) => translated.findings)],
   };
@@ -123,6 +133,7 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
   const origin = [...new Set([...http, ...bytes.map(({ service }) => service)])].map((service): Origin => service.origin);
   const needsOthers = chains.length > 0 || last !== undefined;
   if (http.length > 0) chains.push(httpChain(String(port), `outbound_${ANY_ADDRESS}_${port}`, needsOthers, origin));
+  else if (last === undefined) chains.push(...refusedHttpChains(scope));
   const defaultChain = last?.chain ?? (needsOthers ? unknownChain(scope) : undefined);
   return outboundListener({
     address: ANY_ADDRESS,

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { TypedExtensionConfigSchema } from "../gen/envoy/config/core/v3/extension_pb.js";
+import { ExtAuthzSchema } from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import { type MeshViewOptions, meshView, onlyOutcome, requestOf, shortly } from "../testing/mesh-view.ts";
+import { istioYaml, meshConfigYaml, podYaml, serviceYaml } from "../testing/wire-mesh.ts";
+import { packAny } from "../translate/envoy/any.ts";
+import { evaluate, type Request } from "./index.ts";
+
+const MESH = [
+  podYaml("web", "10.244.0.8"),
+  podYaml("users", "10.244.0.7", { ports: { http: 8080 } }),
+  podYaml("authz", "10.244.0.9", { ports: { http: 8000 } }),
+  serviceYaml("users", "10.96.0.7", { http: [80, 8080] }),
+  serviceYaml("authz", "10.96.0.9", { http: 8000 }),
+  meshConfigYaml({
+    extensionProviders: [
+      {
+        name: "sessions",
+        envoyExtAuthzHttp: { service: "authz.shop.svc.cluster.local", port: 8000, includeRequestHeadersInCheck: ["x-echo-status"] },
+      },
+    ],
+  }),
+  istioYaml("AuthorizationPolicy", "ask", {
+    selector: { matchLabels: { app: "users" } },
+    action: "CUSTOM",
+    provider: { name: "sessions" },
+    rules: [{ to: [{ operation: { paths: ["/account"] } }] }],
+  }),
+];
+
+const options: MeshViewOptions = {
+  settings: { profile: "istio" },
+  answerOf: ({ headers }) => ({ status: Number(headers.find(([name]) => name === "x-echo-status")?.[1] ?? 200) }),
+};
+const account = (status = "200"): Request => requestOf({ path: "/account", headers: [["x-echo-status", status]] });
+const view = (more: readonly string[] = [], over: MeshViewOptions = {}) => meshView([...MESH, ...more].join(""), { ...options, ...over });
+
+describe("an external authorizer", () => {
+  test("is asked through its own sidecar, which leaves no trace in the request's way", () => {
+    const outcome = onlyOutcome(evaluate(account(), view()));
+    expect(outcome).toMatchObject({ kind: "response", status: 200, attempts: 1, via: [{ name: "web" }, { name: "users" }] });
+    expect(new Set(outcome.steps.map(({ proxy }) => proxy))).toEqual(new Set(["shop/web", "shop/users", "shop/authz"]));
+  });
+
+  test("is named by its policy where it denies", () => {
+    expect(onlyOutcome(evaluate(account("401"), view()))).toMatchObject({
+      kind: "response",
+      status: 401,
+      by: "proxy",
+      attempts: 0,
+      because: [{ ref: { kind: "AuthorizationPolicy", name: "ask" } }],
+    });
+  });
+
+  test("that lets nobody in fails closed", () => {
+    const closed = istioYaml("AuthorizationPolicy", "closed", { selector: { matchLabels: { app: "authz" } } });
+    expect(shortly(evaluate(account(), view([closed])))).toEqual(["403 proxy"]);
+  });
+
+  test("that none of the rules asks for has no say", () => {
+    expect(shortly(evaluate({ ...account("404"), path: "/" }, view()))).toEqual(["404 users"]);
+  });
+
+  test("with settings that are not known is undecided", () => {
+    const altered = view([], {
+      alter: (resource) => {
+        if (resource.name !== "kumiko.inbound.authz-custom" || !("typedConfig" in resource.message)) return resource;
+        const { value = new Uint8Array() } = (resource.message.typedConfig as { value?: Uint8Array } | undefined) ?? {};
+        const config = fromBinary(ExtAuthzSchema, value);
+        const typedConfig = packAny(ExtAuthzSchema, { ...config, validateMutations: true });
+        return { ...resource, message: create(TypedExtensionConfigSchema, { name: resource.name, typedConfig }) };
+      },
+    });
+    const authorized = evaluate(account(), altered);
+    expect(shortly(authorized)).toEqual(["undecided at filter kumiko.inbound.authz-custom"]);
+  });
+});

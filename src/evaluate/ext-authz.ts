@@ -1,0 +1,184 @@
+import type { ExtAuthz, HttpService } from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import type { ListStringMatcher } from "../gen/envoy/type/matcher/v3/string_pb.js";
+import type { EnvoyResource } from "../translate/envoy/resource.ts";
+import { connectThrough, findCluster } from "./cluster.ts";
+import { toMs } from "./duration.ts";
+import { findRouting } from "./find-routing.ts";
+import type { Exchange } from "./http-chain.ts";
+import { type HeaderLines, type HttpMessage, isGrpc, withHeader } from "./http-message.ts";
+import { matchesMetadata } from "./metadata-match.ts";
+import { answerOnRoute } from "./route-headers.ts";
+import { matchesString } from "./string-match.ts";
+import { type Branch, localReply, originsAt, step, type Trail, weigh } from "./trail.ts";
+import { Undecidable } from "./undecidable.ts";
+
+const CHECK_PATH = "/envoy.service.auth.v3.Authorization/Check";
+const FORBIDDEN = 403;
+/** Envoy's own limit for a check by HTTP or gRPC. */
+const TIMEOUT_MS = 200;
+
+export interface Asking {
+  readonly config: ExtAuthz;
+  readonly name: string;
+  readonly resource: EnvoyResource | undefined;
+}
+
+type Next = (exchange: Exchange) => readonly Branch[];
+
+/** The filter `ext_authz`: a check goes its own way through the mesh to the authorizer, whose answer decides. */
+export function askAuthorizer(asking: Asking, exchange: Exchange, next: Next): readonly Branch[] {
+  const { config, name } = asking;
+  refuseUnknown(config, name);
+  const { filterEnabledMetadata: enabled } = config;
+  if (enabled !== undefined && !matchesMetadata(enabled, exchange.metadata))
+    return next({ ...exchange, trail: said(asking, exchange, exchange.trail, "no rule asks for it") });
+  const { cluster, timeoutMs, check } = checkOf(config, name, exchange.message);
+  const found = findCluster(exchange.site, cluster);
+  if (found === undefined) return failed(asking, exchange, said(asking, exchange, exchange.trail, `${cluster} does not exist`), next);
+  const asked = said(asking, exchange, exchange.trail, `asks ${cluster}`);
+  const { found: _route, ...routing } = exchange.routing;
+  const ways = connectThrough(
+    { ...exchange, inbound: false, message: check, routing, trail: { ...asked, attempts: 0, mirrors: [] } },
+    found,
+    new Set(),
+  );
+  if (ways.length === 0) return failed(asking, exchange, said(asking, exchange, asked, "nobody is there"), next);
+  return ways.flatMap(({ branch }) => {
+    const { attempts, mirrors, via, delayMs } = asked;
+    const isLate = timeoutMs > 0 && branch.trail.delayMs - delayMs > timeoutMs;
+    const trail = { ...branch.trail, attempts, mirrors, via, ...(isLate && { delayMs: delayMs + timeoutMs }) };
+    return weigh(branch.share, answered(asking, { ...exchange, trail }, branch.end, isLate, next));
+  });
+}
+
+function refuseUnknown(config: ExtAuthz, name: string): void {
+  const unknown =
+    config.filterEnabled !== undefined ||
+    config.denyAtDisable !== undefined ||
+    config.disallowedHeaders !== undefined ||
+    config.decoderHeaderMutationRules !== undefined ||
+    config.failureModeAllowHeaderAdd ||
+    config.validateMutations;
+  if (unknown) throw new Undecidable(`filter ${name}`);
+}
+
+interface Check {
+  readonly cluster: string;
+  readonly timeoutMs: number;
+  readonly check: HttpMessage;
+}
+
+function checkOf({ services, allowedHeaders }: ExtAuthz, name: string, message: HttpMessage): Check {
+  switch (services.case) {
+    case "httpService": {
+      const to = services.value.serverUri?.httpUpstreamType;
+      if (to?.case !== "cluster") throw new Undecidable(`filter ${name}`);
+      const check = httpCheck(services.value, allowedHeaders, message, name);
+      return { cluster: to.value, timeoutMs: toMs(services.value.serverUri?.timeout) ?? TIMEOUT_MS, check };
+    }
+    case "grpcService": {
+      const { targetSpecifier: to, timeout } = services.value;
+      if (to.case !== "envoyGrpc" || allowedHeaders !== undefined) throw new Undecidable(`filter ${name}`);
+      const { clusterName, authority } = to.value;
+      return { cluster: clusterName, timeoutMs: toMs(timeout) ?? TIMEOUT_MS, check: grpcCheck(message, authority || clusterName) };
+    }
+    default:
+      throw new Undecidable(`filter ${name}`);
+  }
+}
+
+/** Sent on in any case (Envoy's rule), beside method, path and host. */
+const ALWAYS = "authorization";
+
+function httpCheck(service: HttpService, allowed: ListStringMatcher | undefined, message: HttpMessage, name: string): HttpMessage {
+  const { pathPrefix, authorizationRequest } = service;
+  if (authorizationRequest?.allowedHeaders !== undefined) throw new Undecidable(`filter ${name}`);
+  const sent = message.headers.filter(([key]) => key === ALWAYS || matchesAny(allowed, key));
+  const plain: HttpMessage = {
+    version: "http1",
+    method: message.method,
+    scheme: "http",
+    authority: message.authority,
+    path: pathPrefix + message.path,
+    headers: [["content-length", "0"], ...sent.filter(([key]) => key !== "content-length")],
+    generated: message.generated,
+  };
+  return (authorizationRequest?.headersToAdd ?? []).reduce((given, { key, value }) => withHeader(given, key.toLowerCase(), value), plain);
+}
+
+function grpcCheck(message: HttpMessage, authority: string): HttpMessage {
+  const headers = [
+    ["content-type", "application/grpc"],
+    ["te", "trailers"],
+  ] as const;
+  return { version: "http2", method: "POST", scheme: "http", authority, path: CHECK_PATH, headers, generated: [], checks: message.headers };
+}
+
+function answered(asking: Asking, exchange: Exchange, end: Branch["end"], isLate: boolean, next: Next): readonly Branch[] {
+  const { trail } = exchange;
+  if (end.kind === "undecided") return [{ share: 1, trail, end }];
+  if (isLate) return failed(asking, exchange, said(asking, exchange, trail, "the authorizer took too long"), next);
+  if (end.kind !== "response")
+    return failed(asking, exchange, said(asking, exchange, trail, `the authorizer's connection is ${end.kind}`), next);
+  const { reply } = end;
+  const isHttp = asking.config.services.case === "httpService";
+  if (isHttp ? reply.status >= 500 : reply.by === "proxy")
+    return failed(asking, exchange, said(asking, exchange, trail, `the authorizer failed: ${reply.grpcStatus ?? reply.status}`), next);
+  if (isHttp ? reply.status === 200 : reply.status < 400)
+    return letPass(asking, { ...exchange, trail: said(asking, exchange, trail, "allowed") }, reply.headers, next);
+  const denied = said(asking, exchange, trail, `denied: ${isHttp ? reply.status : reply.grpcStatus}`);
+  const headers = isHttp ? reply.headers.filter(([key]) => isShown(asking.config, key)) : [];
+  const status = isHttp ? reply.status : FORBIDDEN;
+  const answer = localReply(denied, { status, grpc: isGrpc(exchange.message), because: decidedBy(asking, exchange), headers });
+  return answerOnRoute(answer, exchange);
+}
+
+/** Of an answer that denies: all headers, or those that are named and what belongs to a denial. */
+function isShown({ services }: ExtAuthz, key: string): boolean {
+  const named = services.case === "httpService" ? services.value.authorizationResponse?.allowedClientHeaders : undefined;
+  return named === undefined || ["www-authenticate", "location"].includes(key) || matchesAny(named, key);
+}
+
+function letPass({ config }: Asking, exchange: Exchange, headers: HeaderLines, next: Next): readonly Branch[] {
+  const response = config.services.case === "httpService" ? config.services.value.authorizationResponse : undefined;
+  if (response?.allowedUpstreamHeadersToAppend !== undefined) throw new Undecidable("headers of an authorizer that are appended");
+  const upstream = headers.filter(([key]) => matchesAny(response?.allowedUpstreamHeaders, key));
+  const message = upstream.reduce((given, [key, value]) => withHeader(given, key, value), exchange.message);
+  const changed = { ...exchange, message };
+  const routed =
+    config.clearRouteCache && upstream.length > 0
+      ? { ...changed, ...findRouting(exchange.site, exchange.routing, message, exchange.trail) }
+      : changed;
+  const downstream = headers.filter(([key]) => matchesAny(response?.allowedClientHeadersOnSuccess, key));
+  return next(routed).map((branch) => withHeaders(branch, downstream));
+}
+
+function withHeaders(branch: Branch, headers: HeaderLines): Branch {
+  const { end } = branch;
+  if (end.kind !== "response" || headers.length === 0) return branch;
+  return { ...branch, end: { ...end, reply: { ...end.reply, headers: [...end.reply.headers, ...headers] } } };
+}
+
+/** It could not be asked. */
+function failed(asking: Asking, exchange: Exchange, trail: Trail, next: Next): readonly Branch[] {
+  const { failureModeAllow, statusOnError } = asking.config;
+  if (failureModeAllow) return next({ ...exchange, trail: said(asking, exchange, trail, "passed all the same") });
+  const status = statusOnError?.code ?? FORBIDDEN;
+  return answerOnRoute(localReply(trail, { status, grpc: isGrpc(exchange.message), because: decidedBy(asking, exchange) }), exchange);
+}
+
+/** The rule for which the authorizer was asked. */
+function decidedBy({ config, resource }: Asking, { metadata }: Exchange): Branch["end"]["because"] {
+  const { filter = "", path = [] } = config.filterEnabledMetadata ?? {};
+  const key = path[0]?.segment.value ?? "";
+  const rule = metadata[filter]?.[key];
+  return originsAt(resource, typeof rule === "string" ? `asked.policies[${JSON.stringify(rule)}]` : "");
+}
+
+function said({ name, resource }: Asking, { site }: Exchange, trail: Trail, detail: string): Trail {
+  return step(trail, site, "filter", { resource, detail: `${name}: ${detail}` });
+}
+
+function matchesAny(list: ListStringMatcher | undefined, key: string): boolean {
+  return list?.patterns.some((pattern) => matchesString(pattern, key)) ?? false;
+}
