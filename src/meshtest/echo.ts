@@ -16,7 +16,8 @@ const GRPC_OF_HTTP: Readonly<Record<number, string>> = {
  * What the echo application answers: 200, 101 to a WebSocket, or as the request asks. `x-echo-status: 503,503,200` is one after another for the attempts of one
  * call, the last one from then on; `x-echo-delay-ms` is how long it takes.
  */
-export function answerOf({ headers, protocol, attempt }: ApplicationRequest): ApplicationAnswer {
+export function answerOf({ headers: own, checks, protocol, attempt }: ApplicationRequest): ApplicationAnswer {
+  const headers = checks ?? own;
   const statuses = (valueOf(headers, "x-echo-status") ?? "").split(",").map((text) => Number(text.trim()));
   const isWebSocket = valueOf(headers, "upgrade")?.toLowerCase() === "websocket";
   const asked = statuses[Math.min(attempt, statuses.length) - 1] ?? 0;
