@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
   version: async () => (await import("./version.ts")).version,
   completion: async () => (await import("./completion.ts")).completion,
   machine: async () => (await import("./machine.ts")).machine,
+  "test-echo": async () => (await import("./test-echo.ts")).testEcho,
+  "test-lab": async () => (await import("./test-lab.ts")).testLab,
   __complete: async () => (await import("./complete.ts")).complete,
 };
 

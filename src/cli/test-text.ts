@@ -1,4 +1,4 @@
-import type { CallResult, Coverage, FileError, PathStep, TestRun } from "../meshtest/index.ts";
+import type { CallResult, Coverage, FileError, Mutation, PathStep, TestRun } from "../meshtest/index.ts";
 import { formatPosition } from "../model/position.ts";
 import { type Paint, printable, type Style } from "./render.ts";
 
@@ -65,5 +65,19 @@ export function renderCoverage({ items, percent }: Coverage, paint: Paint): stri
   lines.push(
     `coverage ${percent.toFixed(1)} %: ${items.length - missed.length} of ${items.length} routes, rules and filter chains reached`,
   );
+  return `${lines.join("\n")}\n`;
+}
+
+/** The changes that no call noticed, and the share of those that one did. */
+export function renderMutation({ survivors, killed, equivalent, undecided, score }: Mutation, paint: Paint): string {
+  const lines = survivors.map(
+    ({ position, resource, change }) =>
+      `${paint("SURVIVED", "yellow")} ${printable(formatPosition(position))}: ${printable(resource)}: ${printable(change)}: no call noticed`,
+  );
+  const others = [
+    ...(equivalent > 0 ? [`${equivalent} more change nothing that a proxy is sent`] : []),
+    ...(undecided > 0 ? [`of ${undecided} the evaluator can't say`] : []),
+  ];
+  lines.push([`mutation ${score.toFixed(1)} %: ${killed} of ${killed + survivors.length} changes noticed`, ...others].join("; "));
   return `${lines.join("\n")}\n`;
 }

@@ -36,7 +36,7 @@ const GOOD = '    - {name: reads, from: {workload: web}, request: {url: "http://
 const BAD = '    - {name: deletes, from: {workload: web}, request: {url: "http://cart:8080/a", method: DELETE}, expect: {status: 200}}\n';
 
 async function kumiko(...argv: readonly string[]) {
-  const { io, written } = fakeIo({ cwd: folder });
+  const { io, written } = fakeIo({ cwd: folder, variables: { KUMIKO_ENVOY: join(folder, "no-envoy") } });
   return { code: await run(["test", ...argv], io), ...written };
 }
 
@@ -124,6 +124,23 @@ describe("kumiko test", () => {
     expect((await kumiko("b.yaml", "--coverage")).out).toContain(
       "not reached b.yaml:19 policy rule AuthorizationPolicy/shop/cart spec.rules[1]\ncoverage 50.0 %: 1 of 2",
     );
+  });
+
+  test.each([["--real"], ["--both"]])("with %s says why nothing can be started, and never that all is well", async (flag) => {
+    write("a.yaml", meshTest("a", GOOD));
+    const { code, out, err } = await kumiko("a.yaml", flag);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain("no-envoy is no Envoy that runs here: there is no such program\n");
+    expect(err).toContain("name another one with --envoy PATH");
+  });
+
+  test.each([
+    { flags: ["--real", "--both"], says: "--real and --both say different things" },
+    { flags: ["--real", "--coverage"], says: "--real can't say what was reached" },
+    { flags: ["--real", "--coverage-min", "80"], says: "use --both, or leave --real out" },
+  ])("refuses $flags", async ({ flags, says }) => {
+    write("a.yaml", meshTest("a", GOOD));
+    expect(await kumiko("a.yaml", ...flags)).toMatchObject({ code: 2, out: "", err: expect.stringContaining(says) });
   });
 
   test("with --watch runs again when a file changes, until it is stopped", async () => {

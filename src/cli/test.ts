@@ -4,18 +4,23 @@ import {
   runTests,
   type TestRun,
   exitCodeOf,
+  type Lab,
+  mutate,
+  type Mutation,
   stampOf,
   toJson,
   toJunit,
   toTap,
   type Watched,
 } from "../meshtest/index.ts";
+import { MeshError } from "../model/error.ts";
 import { watchFolders } from "../source/watch-folders.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
-import { painter, renderDiagnostic } from "./render.ts";
-import { renderCoverage, renderFileError, renderRun } from "./test-text.ts";
+import { openLab } from "./real-lab.ts";
+import { painter, renderDiagnostic, renderError } from "./render.ts";
+import { renderCoverage, renderFileError, renderMutation, renderRun } from "./test-text.ts";
 
 const FORMATS = { json: toJson, junit: toJunit, tap: toTap } as const;
 
@@ -42,25 +47,80 @@ export const test = defineCommand({
     },
     coverage: { type: "boolean", help: "list the routes, rules, policies and filter chains that no call has reached" },
     coverageMin: { type: "number", value: "PERCENT", help: "fail where fewer of them are reached" },
+    mutate: { type: "boolean", help: "change one rule at a time, and list the changes that no call notices" },
+    mutateMin: { type: "number", value: "PERCENT", help: "fail where fewer of them are noticed" },
     watch: { type: "boolean", help: "run again whenever a file changes, until Ctrl-C" },
+    real: { type: "boolean", help: "send the requests through real Envoys, started for it" },
+    both: { type: "boolean", help: "ask both the evaluator and real Envoys; where they disagree, a call fails" },
+    envoy: { type: "string", value: "FILE", help: "the Envoy to run (also KUMIKO_ENVOY)" },
   },
   examples: [
     "kumiko test mesh.test.yaml",
     "kumiko test tests --filter canary",
     "kumiko test . --coverage-min 80 --output junit > results.xml",
+    "kumiko test . --both",
   ],
   async run({ args, options, io }) {
-    const once = () => runOnce(args.length === 0 ? ["."] : args, options, io);
-    const first = await once();
-    return options.watch ? await runAgain(first, once, io) : first.code;
+    const engine = engineOf(options);
+    if (engine === "evaluator") return await runAll(args, { ...options, engine }, io);
+    let lab: Lab;
+    try {
+      lab = await openLab(io, options.envoy);
+    } catch (thrown) {
+      // Nothing was tested: no other code may say so.
+      io.stderr.write(renderError(thrown, painter(io.stderr, io.environment), io.environment.program));
+      return EXIT.usage;
+    }
+    try {
+      return await orInterrupt(runAll(args, { ...options, engine, lab }, io), io.signal);
+    } finally {
+      await lab.close();
+    }
   },
 });
 
+async function runAll(args: readonly string[], choices: Choices & { readonly watch: boolean }, io: Io): Promise<ExitCode> {
+  const once = () => runOnce(args.length === 0 ? ["."] : args, choices, io);
+  const first = await once();
+  return choices.watch ? await runAgain(first, once, io) : first.code;
+}
+
+function engineOf({ real, both, coverage, coverageMin }: Pick<Choices, "coverage" | "coverageMin"> & Flags): Choices["engine"] {
+  if (real && both) throw new MeshError("usage", "--real and --both say different things", { help: "keep one of them" });
+  if (real && (coverage || coverageMin !== undefined))
+    throw new MeshError("usage", "--real can't say what was reached", { help: "use --both, or leave --real out" });
+  return real ? "real" : both ? "both" : "evaluator";
+}
+
+interface Flags {
+  readonly real: boolean;
+  readonly both: boolean;
+}
+
+/** A person who has had enough waits for no mesh that is about to start. With `--watch` the end of it all is no interruption. */
+async function orInterrupt(run: Promise<ExitCode>, signal: AbortSignal): Promise<ExitCode> {
+  const { promise, resolve } = Promise.withResolvers<ExitCode>();
+  const interrupt = () => setImmediate(resolve, EXIT.interrupted);
+  signal.addEventListener("abort", interrupt, { once: true });
+  if (signal.aborted) interrupt();
+  try {
+    return await Promise.race([run, promise]);
+  } finally {
+    signal.removeEventListener("abort", interrupt);
+    // What is cut off ends as it may.
+    run.catch(() => {});
+  }
+}
+
 interface Choices {
+  readonly engine: "evaluator" | "real" | "both";
+  readonly lab?: Lab;
   readonly filter: string | undefined;
   readonly output: string;
   readonly coverage: boolean;
   readonly coverageMin: number | undefined;
+  readonly mutate: boolean;
+  readonly mutateMin: number | undefined;
 }
 
 interface Ended {
@@ -72,9 +132,32 @@ async function runOnce(paths: readonly string[], choices: Choices, io: Io): Prom
   const started = performance.now();
   const loaded = await loadTests({ paths, cwd: io.cwd });
   const coverage = choices.coverage || choices.coverageMin !== undefined;
-  const run = runTests(loaded.files, { nowMs: io.now(), coverage, ...(choices.filter !== undefined && { filter: choices.filter }) });
-  write(run, choices, performance.now() - started, io);
-  return { code: codeOf(run, loaded, choices, io), watched: loaded.watched };
+  const { engine, lab, filter } = choices;
+  const run = await runTests(loaded.files, {
+    nowMs: io.now(),
+    engine,
+    coverage,
+    ...(filter !== undefined && { filter }),
+    ...(lab !== undefined && { lab }),
+  });
+  const elapsedMs = performance.now() - started;
+  const mutation = await mutationOf(run, loaded, choices, io);
+  const whole = mutation === undefined ? run : { ...run, mutation };
+  write(whole, choices, elapsedMs, io);
+  return { code: codeOf(whole, loaded, choices, io), watched: loaded.watched };
+}
+
+/** Undefined where it isn't asked for, and where a call fails without any change: that would hide what the others notice. */
+async function mutationOf({ totals }: TestRun, { files }: Loaded, choices: Choices, io: Io): Promise<Mutation | undefined> {
+  if (!choices.mutate && choices.mutateMin === undefined) return undefined;
+  if (totals.fail === 0 && totals.errors === 0)
+    return await mutate(files, {
+      nowMs: io.now(),
+      signal: io.signal,
+      ...(choices.filter !== undefined && { filter: choices.filter }),
+    });
+  io.stderr.write("no change was tried: the tests must pass without one first\n");
+  return undefined;
 }
 
 function write(run: TestRun, { output, coverage }: Choices, elapsedMs: number, io: Io): void {
@@ -84,23 +167,31 @@ function write(run: TestRun, { output, coverage }: Choices, elapsedMs: number, i
   if (output === "json" || output === "junit" || output === "tap") {
     io.stdout.write(FORMATS[output](run));
     if (coverage) io.stderr.write(renderCoverage(run.coverage, paint));
+    if (run.mutation !== undefined) io.stderr.write(renderMutation(run.mutation, paint));
     return;
   }
   for (const error of run.errors) io.stderr.write(renderFileError(error, paint));
   const paintOut = painter(io.stdout, io.environment);
   io.stdout.write(renderRun(run, elapsedMs, paintOut));
   if (coverage) io.stdout.write(renderCoverage(run.coverage, paintOut));
+  if (run.mutation !== undefined) io.stdout.write(renderMutation(run.mutation, paintOut));
 }
 
-function codeOf(run: TestRun, loaded: Loaded, { filter, coverageMin }: Choices, io: Io): ExitCode {
+function codeOf(run: TestRun, loaded: Loaded, { filter, coverageMin, mutate: isMutated, mutateMin }: Choices, io: Io): ExitCode {
   if (run.calls.length === 0 && run.errors.length === 0 && loaded.files.length > 0 && filter !== undefined) {
     io.stderr.write(`no call's name contains ${JSON.stringify(filter)}\n`);
     return EXIT.usage;
   }
   const code = exitCodeOf(run);
-  if (coverageMin === undefined || run.coverage.percent >= coverageMin) return code;
-  io.stderr.write(`coverage is ${run.coverage.percent.toFixed(1)} %, less than ${coverageMin} %\n`);
-  return code === EXIT.usage ? code : EXIT.failed;
+  if (io.signal.aborted && (isMutated || mutateMin !== undefined) && run.mutation === undefined) return EXIT.interrupted;
+  const short = [
+    { what: "coverage", percent: run.coverage.percent, min: coverageMin },
+    { what: "mutation", percent: run.mutation?.score, min: mutateMin },
+  ].flatMap(({ what, percent, min }) =>
+    percent === undefined || min === undefined || percent >= min ? [] : [`${what} is ${percent.toFixed(1)} %, less than ${min} %\n`],
+  );
+  for (const line of short) io.stderr.write(line);
+  return code === EXIT.usage || short.length === 0 ? code : EXIT.failed;
 }
 
 const POLL_MS = 1000;

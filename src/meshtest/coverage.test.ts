@@ -44,7 +44,7 @@ async function coverageOf(filter?: string) {
   try {
     writeFileSync(join(folder, "t.yaml"), TEST);
     const { files } = await loadTests({ paths: ["t.yaml"], cwd: folder });
-    return runTests(files, { nowMs: 0, coverage: true, ...(filter !== undefined && { filter }) }).coverage;
+    return (await runTests(files, { nowMs: 0, coverage: true, ...(filter !== undefined && { filter }) })).coverage;
   } finally {
     rmSync(folder, { recursive: true });
   }

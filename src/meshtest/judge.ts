@@ -28,16 +28,22 @@ export function judge({ expect, request }: Call, { outcomes }: Decision, names: 
   if (possible.length === 0) throw new MeshError("bug", "a decision without an outcome");
   const undecided = possible.find(({ outcome }) => outcome.kind === "undecided")?.outcome;
   if (undecided?.kind === "undecided") return { verdict: "skip", reason: `undecided at ${undecided.at}` };
-  for (const { outcome } of possible) {
-    const mismatches = [...judgeOutcome(expect, outcome, names), ...judgeBody(expect, outcome, request.body)];
-    if (mismatches.length > 0) return { verdict: "fail", mismatches: withShare(mismatches, outcome, possible), outcome };
+  const judged = possible.map(({ share, outcome }) => ({
+    share,
+    outcome,
+    mismatches: [...judgeOutcome(expect, outcome, names), ...judgeBody(expect, outcome, request.body)],
+  }));
+  const failed = judged.find((way) => way.mismatches.length > 0);
+  if (failed !== undefined) {
+    const alike = judged.filter((way) => JSON.stringify(way.mismatches) === JSON.stringify(failed.mismatches));
+    const share = alike.reduce((sum, way) => sum + way.share, 0);
+    return { verdict: "fail", mismatches: withShare(failed.mismatches, share), outcome: failed.outcome };
   }
   const mismatches = [...judgeCounts(expect, possible, request.repeat, names), ...judgeSame(expect, possible)];
   return mismatches.length === 0 ? { verdict: "pass" } : { verdict: "fail", mismatches, outcome: possible[0]?.outcome };
 }
 
-function withShare(mismatches: readonly Mismatch[], outcome: Outcome, possible: Outcomes): readonly Mismatch[] {
-  const share = possible.find((other) => other.outcome === outcome)?.share ?? 1;
+function withShare(mismatches: readonly Mismatch[], share: number): readonly Mismatch[] {
   if (share > 1 - ROUNDING) return mismatches;
   const often = `in ${Number((share * 100).toFixed(2))} % of all cases`;
   return mismatches.map((mismatch) => ({ ...mismatch, happened: `${mismatch.happened} ${often}` }));
@@ -58,7 +64,8 @@ function judgeOutcome(expect: Expectation, outcome: Outcome, names: WorkloadName
   if (expect.attempts !== undefined) compare("attempts", expect.attempts, response?.attempts ?? (outcome.kind === "open" ? 1 : 0));
   if (expect.delayMs !== undefined && !isIn(expect.delayMs, outcome.delayMs))
     found.push({ field: "delayMs", expected: rangeText(expect.delayMs), happened: `${outcome.delayMs}` });
-  if (expect.headers !== undefined) found.push(...headerMismatches("headers", expect.headers, response?.headers ?? [], []));
+  if (expect.headers !== undefined)
+    found.push(...headerMismatches("headers", expect.headers, response?.headers ?? [], response?.generatedHeaders ?? []));
   found.push(...judgeReceived(expect, outcome), ...judgeCompany(expect, outcome, names), ...judgeBecause(expect, outcome));
   return found;
 }
@@ -133,7 +140,7 @@ function judgeCounts({ to }: Expectation, possible: Outcomes, repeat: number, na
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + share * repeat);
   }
   // By a hash one of them gets all, and which one isn't known.
-  const isAllOrNothing = counts.size > 1 && possible.every(({ outcome }) => isHashed(outcome));
+  const isAllOrNothing = counts.size > 1 && isOneHash(possible);
   const off = [...wanted].flatMap(([name, range]) => {
     const count = counts.get(name) ?? 0;
     const isRight = isAllOrNothing && counts.has(name) ? isIn(range, 0) && isIn(range, repeat) : isIn(range, count);
@@ -148,14 +155,15 @@ function judgeCounts({ to }: Expectation, possible: Outcomes, repeat: number, na
 function judgeSame({ sameWorkload }: Expectation, possible: Outcomes): readonly Mismatch[] {
   if (sameWorkload === undefined) return [];
   const names = [...new Set(possible.map(({ outcome }) => answererOf(outcome) ?? endOf(outcome) ?? "no workload"))];
-  const isSame = names.length === 1 || possible.every(({ outcome }) => isHashed(outcome));
+  const isSame = names.length === 1 || isOneHash(possible);
   if (isSame === sameWorkload) return [];
   return [{ field: "sameWorkload", expected: sameWorkload ? "one workload for all" : "several workloads", happened: names.join(", ") }];
 }
 
-/** Which endpoint it is isn't known, but equal requests go to one. */
-function isHashed({ steps }: Outcome): boolean {
-  return steps.some(({ what }) => what === "hash");
+/** Which endpoint of a cluster it is isn't known, but equal requests go to one; two such clusters (of a route with weights) have one each. */
+function isOneHash(possible: Outcomes): boolean {
+  const clusters = new Set(possible.map(({ outcome }) => outcome.steps.find(({ what }) => what === "hash")?.detail));
+  return clusters.size === 1 && !clusters.has(undefined);
 }
 
 /** Who answered: an application, be it over HTTP or with bytes of its own. */

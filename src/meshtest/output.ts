@@ -1,8 +1,9 @@
 import { formatPosition } from "../model/position.ts";
+import type { Mutation } from "./mutate/mutate.ts";
 import type { TestRun } from "./result.ts";
 
 /** The machine-readable forms; each is all of standard output. */
-export function toJson({ calls, errors, totals }: TestRun): string {
+export function toJson({ calls, errors, totals, mutation }: TestRun): string {
   const shown = {
     calls: calls.map(({ position, test, name, engine, verdict, reason, path }) => ({
       file: position.file,
@@ -16,8 +17,17 @@ export function toJson({ calls, errors, totals }: TestRun): string {
     })),
     errors: errors.map(({ file, line, column, message, help }) => ({ file, line, column, message: withHelp(message, help) })),
     totals,
+    ...(mutation !== undefined && { mutation: toPlain(mutation) }),
   };
   return `${JSON.stringify(shown, null, 2)}\n`;
+}
+
+function toPlain({ survivors, ...counts }: Mutation): object {
+  return {
+    ...counts,
+    survived: survivors.length,
+    survivors: survivors.map(({ position: { file, line, column }, resource, change }) => ({ file, line, column, resource, change })),
+  };
 }
 
 /** JUnit's XML as CI systems read it: a suite for each test. */

@@ -2,9 +2,11 @@ import type { Outcome, Step } from "../evaluate/index.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition, type SourcePosition } from "../model/position.ts";
 import { formatRef } from "../model/resource.ts";
+import type { EngineName } from "./engine.ts";
 import type { Coverage } from "./coverage.ts";
 import type { FileError } from "./file-error.ts";
 import { describeOutcome, type Mismatch } from "./judge.ts";
+import type { Mutation } from "./mutate/mutate.ts";
 import type { TestMesh } from "./test-mesh.ts";
 
 /** One step of a request's way, for people and programs. */
@@ -29,7 +31,8 @@ export interface CallResult {
   readonly position: SourcePosition;
   readonly test: string;
   readonly name: string;
-  readonly engine: "evaluator";
+  /** Whose verdict it is; of both, the real one's, unless only the evaluator has something to say. */
+  readonly engine: EngineName;
   readonly verdict: "pass" | "fail" | "skip";
   /** Why it failed or was skipped, in one line; empty for a pass. */
   readonly reason: string;
@@ -47,6 +50,8 @@ export interface TestRun {
   readonly diagnostics: readonly Diagnostic[];
   readonly totals: { readonly pass: number; readonly fail: number; readonly skip: number; readonly errors: number };
   readonly coverage: Coverage;
+  /** Where changes of the resources were tried. */
+  readonly mutation?: Mutation;
 }
 
 /** 2: a file can't be used; 1: a call failed; 3: none failed, but some could not be judged; else 0. */

@@ -1,45 +1,58 @@
-import { type Decision, evaluate, type Outcome } from "../evaluate/index.ts";
 import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
-import { formatRef } from "../model/resource.ts";
+import { toCallResult, toCommonResult } from "./call-result.ts";
 import { CoverageRecord } from "./coverage.ts";
-import type { Call, ExpectedDiagnostic } from "./document.ts";
-import type { FileError } from "./file-error.ts";
+import type { Call } from "./document.ts";
+import type { Answer, Engine, EngineName, PreparedTest } from "./engine.ts";
+import { createEvaluator } from "./evaluator-engine.ts";
+import { isExpected, missingDiagnostics } from "./expected-diagnostic.ts";
+import { type FileError, fileError } from "./file-error.ts";
 import { TestIssuers } from "./issuers.ts";
-import { judge } from "./judge.ts";
 import type { LoadedFile, LoadedTest } from "./load.ts";
 import { checkNames, WorkloadNames } from "./names.ts";
-import { type CallResult, describeMismatches, describeOutcome, pathOf, reasonsOf, type TestRun } from "./result.ts";
-import { TestMesh } from "./test-mesh.ts";
-import { toRequests } from "./to-request.ts";
+import { TestAuthorities } from "./real/authorities.ts";
+import { createRealEngine } from "./real/engine.ts";
+import type { Lab } from "./real/lab.ts";
+import type { CallResult, TestRun } from "./result.ts";
+import { type CertificateFor, TestMesh } from "./test-mesh.ts";
 
 export interface RunOptions {
   /** Only calls whose name, or whose test's name, contains this text, in any case. */
   readonly filter?: string;
-  /** Asks for every proxy's configuration, so that nothing that could be reached is missing. */
+  /** Asks for every proxy's configuration, so that nothing that could be reached is missing. It is the evaluator's calls that reach. */
   readonly coverage?: boolean;
   readonly nowMs: number;
+  /** The evaluator alone where absent. */
+  readonly engine?: EngineName | "both";
+  /** What runs real proxies. Needed for `real` and `both`; left open. */
+  readonly lab?: Lab;
+  /** Meshes that run at a time (3). */
+  readonly atOnce?: number;
 }
 
+/** A mesh waits more than it computes while its Envoys start. */
+const MESHES_AT_ONCE = 3;
+const MOST_REASON = 1000;
 const knownIssuers = new TestIssuers();
 
-/** Runs the calls of all files by the evaluator, each test in a mesh of its own, in order. */
-export function runTests(files: readonly LoadedFile[], options: RunOptions): TestRun {
-  const calls: CallResult[] = [];
-  const errors: FileError[] = [];
-  const diagnostics = new Map<string, Diagnostic>();
+/**
+ * Runs the calls of all files, each test in a mesh of its own or one that is equal, in order. What can't be run is an error of its file.
+ * @throws MeshError only for our own bugs.
+ */
+export async function runTests(files: readonly LoadedFile[], options: RunOptions): Promise<TestRun> {
+  const authorities = options.engine === undefined || options.engine === "evaluator" ? undefined : new TestAuthorities(Date.now());
+  const { tests, errors } = prepareAll(files, options, authorities?.secretFor);
+  const engines = enginesFor(tests, options, authorities);
   const coverage = new CoverageRecord();
-  for (const file of files) {
-    errors.push(...file.errors);
-    const meshes = file.tests.map((loaded) => prepare(loaded));
-    const wrong = meshes.flatMap(({ loaded, names }) => checkNames(loaded.test, names));
-    errors.push(...wrong);
-    if (wrong.length > 0) continue;
-    for (const prepared of meshes) {
-      const ran = runTest(prepared, options, coverage);
-      calls.push(...ran.calls);
-      for (const found of ran.diagnostics) diagnostics.set(formatDiagnostic(found), found);
-    }
+  const calls: CallResult[] = [];
+  const diagnostics = new Map<string, Diagnostic>();
+  for (const test of tests) {
+    const judged = await judgeTest(test, engines, options.coverage === true ? coverage : undefined);
+    if (!("results" in judged)) errors.push(judged);
+    else calls.push(...judged.results);
+    const said = concludeTest(test, options, coverage);
+    calls.push(...said.missing);
+    for (const found of said.diagnostics) diagnostics.set(formatDiagnostic(found), found);
   }
   const count = (verdict: CallResult["verdict"]) => calls.filter((call) => call.verdict === verdict).length;
   const totals = { pass: count("pass"), fail: count("fail"), skip: count("skip"), errors: errors.length };
@@ -47,106 +60,88 @@ export function runTests(files: readonly LoadedFile[], options: RunOptions): Tes
 }
 
 interface Prepared {
-  readonly loaded: LoadedTest;
-  readonly mesh: TestMesh;
-  readonly names: WorkloadNames;
+  readonly tests: readonly PreparedTest[];
+  readonly errors: FileError[];
 }
 
-function prepare(loaded: LoadedTest): Prepared {
-  const mesh = new TestMesh(loaded, knownIssuers);
-  return { loaded, mesh, names: new WorkloadNames(mesh.workloads, loaded.test.namespace) };
+/** A file with an error in it is used not at all, the others are. */
+function prepareAll(files: readonly LoadedFile[], { filter }: RunOptions, certificateFor: CertificateFor | undefined): Prepared {
+  const errors: FileError[] = [];
+  const tests: PreparedTest[] = [];
+  for (const file of files) {
+    errors.push(...file.errors);
+    const own = file.tests.map((loaded) => prepare(loaded, filter, certificateFor));
+    const wrong = own.flatMap(({ loaded, names }) => checkNames(loaded.test, names));
+    errors.push(...wrong);
+    if (wrong.length === 0) tests.push(...own);
+  }
+  return { tests, errors };
 }
 
-function runTest(prepared: Prepared, options: RunOptions, coverage: CoverageRecord): Pick<TestRun, "calls" | "diagnostics"> {
-  const { loaded, mesh } = prepared;
-  const { test } = loaded;
-  const calls = test.calls
-    .filter((call) => isChosen(call, test.name, options.filter))
-    .map((call) => runCall(call, prepared, options, coverage));
-  const isWhole = options.filter === undefined;
-  if (options.coverage === true || (isWhole && test.expectDiagnostics.length > 0)) mesh.translateAll();
-  if (options.coverage === true) coverage.expectAll(mesh);
-  const said = [...loaded.diagnostics, ...mesh.diagnostics()];
-  const missing = isWhole ? test.expectDiagnostics.filter((expected) => !said.some((found) => isExpected(found, expected))) : [];
-  return {
-    calls: [...calls, ...missing.map((expected) => missingDiagnostic(expected, said, test.name))],
-    diagnostics: said.filter((found) => !test.expectDiagnostics.some((expected) => isExpected(found, expected))),
-  };
+function prepare(loaded: LoadedTest, filter: string | undefined, certificateFor: CertificateFor | undefined): PreparedTest {
+  const mesh = new TestMesh(loaded, knownIssuers, certificateFor && { certificateFor });
+  const names = new WorkloadNames(mesh.workloads, loaded.test.namespace);
+  return { loaded, mesh, names, calls: loaded.test.calls.filter((call) => isChosen(call, loaded.test.name, filter)) };
 }
 
-function isChosen(call: Call, test: string, filter: string | undefined): boolean {
+export function isChosen(call: Call, test: string, filter: string | undefined): boolean {
   return filter === undefined || `${test} ${call.name}`.toLowerCase().includes(filter.toLowerCase());
 }
 
-function runCall(call: Call, prepared: Prepared, options: RunOptions, coverage: CoverageRecord): CallResult {
-  const { loaded, mesh, names } = prepared;
-  const common = { position: call.position, test: loaded.test.name, name: call.name, engine: "evaluator" } as const;
+interface Engines {
+  readonly evaluator?: Engine;
+  readonly real?: Engine;
+}
+
+function enginesFor(tests: readonly PreparedTest[], options: RunOptions, authorities: TestAuthorities | undefined): Engines {
+  const { engine = "evaluator", lab, nowMs, atOnce = MESHES_AT_ONCE } = options;
+  const evaluator = engine === "real" ? undefined : createEvaluator({ issuers: knownIssuers, nowMs });
+  if (authorities === undefined) return { ...(evaluator && { evaluator }) };
+  if (lab === undefined) throw new MeshError("bug", "the real engine was given nothing to run proxies with");
+  const real = createRealEngine(tests, { lab, issuers: knownIssuers, authorities, now: Date.now, atOnce });
+  return { ...(evaluator && { evaluator }), real };
+}
+
+async function judgeTest(
+  test: PreparedTest,
+  { evaluator, real }: Engines,
+  coverage: CoverageRecord | undefined,
+): Promise<{ readonly results: readonly CallResult[] } | FileError> {
+  const evaluated = await evaluator?.decide(test);
+  for (const answer of evaluated ?? []) if ("decision" in answer) reach(coverage, answer, test);
   try {
-    const decision = decide(call, prepared, options.nowMs);
-    if (options.coverage === true) for (const { outcome } of decision.outcomes) coverage.reach(outcome, mesh);
-    const verdict = judge(call, decision, names);
-    const shown = (verdict.verdict === "fail" ? verdict.outcome : undefined) ?? decision.outcomes[0]?.outcome;
-    const mismatches = verdict.verdict === "fail" ? verdict.mismatches : [];
-    return {
-      ...common,
-      verdict: verdict.verdict,
-      reason: verdict.verdict === "skip" ? verdict.reason : describeMismatches(mismatches),
-      mismatches,
-      happened: shown === undefined ? "" : describeOutcome(shown),
-      because: shown === undefined ? [] : reasonsOf(shown, mesh),
-      path: shown === undefined ? [] : pathOf(shown, mesh),
-    };
-  } catch (error) {
-    // Our bug in one call is no reason to keep the others from being judged.
-    const reason = `the evaluator failed: ${MeshError.from(error).message}`;
-    return { ...common, verdict: "fail", reason, mismatches: [], happened: reason, because: [], path: [] };
+    const seen = await real?.decide(test);
+    return { results: test.calls.map((call, i) => resultOf(call, evaluated?.[i], seen?.[i], test)) };
+  } catch (thrown) {
+    const { message, help } = MeshError.from(thrown);
+    const { name, position } = test.loaded.test;
+    // What an Envoy says of a resource that it refuses has many lines.
+    const why = message.replaceAll(/\s+/g, " ").slice(0, MOST_REASON);
+    return fileError(position, `the mesh of test ${name} can't be started: ${why}`, help);
   }
 }
 
-function decide(call: Call, { mesh, names }: Prepared, nowMs: number): Decision {
-  const ref = names.find(call.from.workload);
-  const workload = ref && mesh.workload(ref);
-  if (workload === undefined) throw new MeshError("bug", `workload ${call.from.workload} was not checked`);
-  const beginnings = toRequests(call, workload, { mesh, issuers: knownIssuers, nowMs });
-  if (typeof beginnings === "string")
-    return { outcomes: [{ share: 1, outcome: neverSent(beginnings, `${workload.namespace}/${workload.name}`) }] };
+function reach(coverage: CoverageRecord | undefined, { decision }: Extract<Answer, { decision: unknown }>, { mesh }: PreparedTest): void {
+  for (const { outcome } of decision.outcomes) coverage?.reach(outcome, mesh);
+}
+
+function resultOf(call: Call, evaluated: Answer | undefined, seen: Answer | undefined, test: PreparedTest): CallResult {
+  const judged = (answer: Answer, engine: EngineName) => ({ answer, result: toCallResult(call, answer, engine, test) });
+  if (evaluated !== undefined && seen !== undefined) return toCommonResult(judged(evaluated, "evaluator"), judged(seen, "real"));
+  if (seen !== undefined) return judged(seen, "real").result;
+  if (evaluated === undefined) throw new MeshError("bug", `call ${call.name} has no answer`);
+  return judged(evaluated, "evaluator").result;
+}
+
+/** What the mesh says of a test's resources, and the expectations of it that were not met. */
+function concludeTest({ loaded, mesh }: PreparedTest, { coverage, filter, engine }: RunOptions, record: CoverageRecord) {
+  const { test } = loaded;
+  const isWhole = filter === undefined;
+  if (coverage === true || (isWhole && test.expectDiagnostics.length > 0)) mesh.translateAll();
+  if (coverage === true) record.expectAll(mesh);
+  const said = [...loaded.diagnostics, ...mesh.diagnostics()];
   return {
-    outcomes: beginnings.flatMap(({ share, request }) =>
-      evaluate(request, mesh).outcomes.map((ended) => ({ share: share * ended.share, outcome: ended.outcome })),
-    ),
-  };
-}
-
-function neverSent(why: string, proxy: string): Outcome {
-  return { kind: "refused", steps: [{ what: "name", proxy, origins: [], detail: why }], because: [], via: [], delayMs: 0 };
-}
-
-function isExpected({ code, resource }: Diagnostic, expected: ExpectedDiagnostic): boolean {
-  return (
-    code === expected.code && (expected.resource === undefined || (resource !== undefined && formatRef(resource) === expected.resource))
-  );
-}
-
-/** An expectation that was not met is a failure like any other; one that was needs no line. */
-function missingDiagnostic(expected: ExpectedDiagnostic, said: readonly Diagnostic[], test: string): CallResult {
-  const wanted = `${expected.code}${expected.resource === undefined ? "" : ` on ${expected.resource}`}`;
-  const others = said
-    .filter(({ severity }) => severity !== "info")
-    .map(({ code, resource }) => `${code}${resource === undefined ? "" : ` on ${formatRef(resource)}`}`);
-  const happened = [...new Set(others)].join(", ") || "none";
-  const mismatches = [{ field: "expectDiagnostics", expected: wanted, happened }];
-  const reason = describeMismatches(mismatches);
-  const name = `the mesh says ${wanted}`;
-  return {
-    position: expected.position,
-    test,
-    name,
-    engine: "evaluator",
-    verdict: "fail",
-    reason,
-    mismatches,
-    happened,
-    because: [],
-    path: [],
+    missing: isWhole ? missingDiagnostics(test, said, engine === "real" ? "real" : "evaluator") : [],
+    diagnostics: said.filter((found) => !test.expectDiagnostics.some((expected) => isExpected(found, expected))),
   };
 }

@@ -6,13 +6,13 @@ import type { Origin } from "../model/origin.ts";
 import { type SourcePosition } from "../model/position.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { Resource } from "../model/resource.ts";
-import { isTls, parseProtocol } from "../model/service.ts";
+import { isTls, parseProtocol, type Service, type ServicePort } from "../model/service.ts";
 import { createTranslator, type Snapshot, type Translator } from "../translate/index.ts";
 import { TestAddresses } from "./addresses.ts";
 import { answerOf } from "./echo.ts";
 import { type TestIssuers, verifyToken } from "./issuers.ts";
 import type { LoadedTest } from "./load.ts";
-import { gatewaySecrets, namedCertificate, trustTestIssuers } from "./prepare.ts";
+import { gatewaySecrets, namedCertificate, type TestCertificate, trustTestIssuers } from "./prepare.ts";
 import { podsOf, type TestWorkload, workloadsOf } from "./workloads.ts";
 
 export interface SentToProxy {
@@ -21,26 +21,46 @@ export interface SentToProxy {
   readonly identity: string;
 }
 
+export interface ServedPort {
+  readonly service: Service;
+  readonly port: ServicePort;
+}
+
+export type CertificateFor = (hosts: readonly string[]) => TestCertificate;
+
 /** Envoy's version that a test's proxies say they have. */
 const ENVOY_VERSION = "1.40.0";
+
+/** What a test's mesh is given from elsewhere. */
+export interface SharedByMeshes {
+  /** The mesh of the same test with other resources: the same runs in it, and what its translator knows is used. */
+  readonly like?: TestMesh;
+  /** Texts that only name what they stand for where absent. */
+  readonly certificateFor?: CertificateFor;
+}
 
 /** The mesh of one test as a control plane would see it, with all that runs in it. What a proxy is sent is made when first asked for. */
 export class TestMesh implements MeshView {
   readonly mesh: Mesh;
   readonly workloads: readonly TestWorkload[];
   readonly addresses: TestAddresses;
-  readonly #translator: Translator = createTranslator();
+  readonly #translator: Translator;
+  readonly #pods: readonly Resource[];
   readonly #byName: ReadonlyMap<string, TestWorkload>;
   readonly #byAddress: ReadonlyMap<string, TestWorkload>;
   readonly #sent = new Map<string, SentToProxy>();
   readonly #diagnostics: Diagnostic[] = [];
+  #served: ReadonlyMap<string, readonly ServedPort[]> | undefined;
 
-  constructor({ test, resources }: LoadedTest, issuers: TestIssuers) {
-    this.workloads = workloadsOf(test, resources);
+  constructor({ test, resources }: LoadedTest, issuers: TestIssuers, shared: SharedByMeshes = {}) {
+    const { like } = shared;
+    this.#translator = like === undefined ? createTranslator() : like.#translator;
+    this.workloads = like === undefined ? workloadsOf(test, resources) : like.workloads;
+    this.#pods = like === undefined ? podsOf(this.workloads) : like.#pods;
     const trusted = resources.filter(({ kind }) => kind !== "Pod").map((resource) => this.#placed(trustTestIssuers(resource, issuers)));
-    const secrets = gatewaySecrets(resources, this.workloads, namedCertificate);
+    const secrets = gatewaySecrets(resources, this.workloads, shared.certificateFor ?? namedCertificate);
     // The first of two with one name counts.
-    const all = [...secrets, ...trusted, ...podsOf(this.workloads)];
+    const all = [...secrets, ...trusted, ...this.#pods];
     this.mesh = createMesh(all, resolveMeshSettings(all, { profile: test.profile }));
     this.#byName = new Map(this.workloads.map((workload) => [`${workload.namespace}/${workload.name}`, workload]));
     this.#byAddress = new Map(this.workloads.map((workload) => [workload.address, workload]));
@@ -101,14 +121,28 @@ export class TestMesh implements MeshView {
 
   #tlsNames(workload: TestWorkload, port: number): readonly string[] {
     const own = workload.ports.find((known) => known.port === port && isTlsName(known.name));
-    const names = own === undefined ? [] : [workload.name];
+    const served = this.servedBy(workload, port).filter(({ port: { protocol } }) => isTls(protocol));
+    return [...(own === undefined ? [] : [workload.name]), ...new Set(served.map(({ service }) => service.host))];
+  }
+
+  /** The Services' ports behind which a workload's port stands. */
+  servedBy({ address }: TestWorkload, port: number): readonly ServedPort[] {
+    this.#served ??= this.#serve();
+    return this.#served.get(`${address} ${port}`) ?? [];
+  }
+
+  #serve(): ReadonlyMap<string, readonly ServedPort[]> {
+    const served = new Map<string, ServedPort[]>();
     for (const service of this.mesh.services.all()) {
-      const tlsPorts = service.ports.filter(({ protocol }) => isTls(protocol));
-      if (tlsPorts.length === 0) continue;
-      const endpoint = this.mesh.endpoints.of(service).endpoints.find(({ address }) => address === workload.address);
-      if (endpoint !== undefined && tlsPorts.some(({ number }) => endpoint.ports.get(number)?.port === port)) names.push(service.host);
+      for (const { address, ports } of this.mesh.endpoints.of(service).endpoints) {
+        for (const port of service.ports) {
+          const key = `${address} ${ports.get(port.number)?.port}`;
+          const known = served.get(key) ?? [];
+          if (!known.some((other) => other.port === port)) served.set(key, [...known, { service, port }]);
+        }
+      }
     }
-    return names;
+    return served;
   }
 
   /** What the mesh says of itself and of every proxy that was asked for, each thing once. */

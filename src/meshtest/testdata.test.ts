@@ -14,7 +14,7 @@ const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
 describe("what the mesh does by now", () => {
   test.each(files)("%s", async (file) => {
     const loaded = await loadTests({ paths: [join(folder, file)], cwd: folder });
-    const run = runTests(loaded.files, { nowMs: NOW });
+    const run = await runTests(loaded.files, { nowMs: NOW });
     const complaints = run.calls.filter(({ verdict }) => verdict !== "pass").map(({ name, reason }) => `${name}: ${reason}`);
     expect([...run.errors, ...complaints]).toEqual([]);
     expect(run.totals.pass).toBeGreaterThan(0);
@@ -22,7 +22,7 @@ describe("what the mesh does by now", () => {
 
   test("the sample's own test passes", async () => {
     const loaded = await loadTests({ paths: [join(root, "samples/hello/meshtest.yaml")], cwd: root });
-    const run = runTests(loaded.files, { nowMs: NOW });
+    const run = await runTests(loaded.files, { nowMs: NOW });
     expect(run.calls.filter(({ verdict }) => verdict !== "pass").map(({ name, reason }) => `${name}: ${reason}`)).toEqual([]);
     expect(run.errors).toEqual([]);
   });
@@ -35,7 +35,7 @@ test("the example of the documentation passes as it stands there", async () => {
   try {
     writeFileSync(join(temporary, "example.yaml"), example);
     const loaded = await loadTests({ paths: ["."], cwd: temporary });
-    expect(runTests(loaded.files, { nowMs: NOW }).totals).toEqual({ pass: 2, fail: 0, skip: 0, errors: 0 });
+    expect((await runTests(loaded.files, { nowMs: NOW })).totals).toEqual({ pass: 2, fail: 0, skip: 0, errors: 0 });
   } finally {
     rmSync(temporary, { recursive: true });
   }
@@ -60,14 +60,14 @@ test("no call passes with another expectation in its place", async () => {
       },
     })),
   }));
-  const run = runTests(planted, { nowMs: NOW });
+  const run = await runTests(planted, { nowMs: NOW });
   expect(run.calls.filter(({ verdict }) => verdict !== "fail").map(({ test: name, name: call }) => `${name}: ${call}`)).toEqual([]);
   expect(run.calls.length).toBeGreaterThan(80);
 });
 
 test("one broken file stops no other", async () => {
   const { files: loaded } = await loadTests({ paths: [join(folder, "tokens.yaml"), join(folder, "missing.yaml")], cwd: folder });
-  const run = runTests(loaded, { nowMs: NOW });
+  const run = await runTests(loaded, { nowMs: NOW });
   expect(run.totals).toMatchObject({ errors: 1, fail: 0 });
   expect(run.totals.pass).toBeGreaterThan(10);
 });

@@ -1,10 +1,12 @@
 /** Runs every measurement, or those whose names are given, and prints a table; exit code 1 where a promise is broken. */
 import { availableParallelism, cpus } from "node:os";
+import { benchMeshtest } from "./meshtest.ts";
 import { type BenchRow, isBroken, renderRows } from "./row.ts";
 import { benchUp } from "./up.ts";
 import { measureXds } from "./xds.ts";
 
 const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
+  meshtest: benchMeshtest,
   up: benchUp,
   xds: benchXds,
 };

@@ -1,0 +1,49 @@
+import type { WorkloadRef } from "../../evaluate/index.ts";
+import type { TestMesh } from "../test-mesh.ts";
+import { endpointsOf } from "./cluster-endpoints.ts";
+import type { ClientOrder, Exchange, ProxyLogLine } from "./exchange.ts";
+
+/**
+ * Leaves out what authorizers were asked on the way (action CUSTOM): they are applications like any other, and a check looks like a request. One that
+ * gets the request itself, too, keeps all.
+ */
+export function withoutChecks(exchange: Exchange, orders: readonly ClientOrder[], mesh: TestMesh): Exchange {
+  const { arrivals, log } = exchange;
+  const asked = new Set(log.flatMap(({ workload }) => authorizersOf(workload, mesh)));
+  if (asked.size === 0) return exchange;
+  const wanted = new Set([
+    ...orders.map(({ destination }) => nameAt(destination.address, mesh)),
+    ...log.filter(({ direction }) => direction !== "inbound").map((line) => nameAt(hostOf(line), mesh)),
+  ]);
+  const isCheck = (name: string) => asked.has(name) && !wanted.has(name);
+  return {
+    ...exchange,
+    arrivals: arrivals.filter(({ at }) => !isCheck(at)),
+    log: log.filter(({ workload, direction }) => direction !== "inbound" || !isCheck(nameOf(workload))),
+  };
+}
+
+/** As `Arrival.at` names them. */
+function authorizersOf(workload: WorkloadRef, mesh: TestMesh): readonly string[] {
+  const snapshot = mesh.proxyOf(workload)?.snapshot;
+  if (snapshot === undefined) return [];
+  const clusters = [...(snapshot.get("extension")?.values() ?? [])].flatMap(({ references }) =>
+    references.filter(({ type }) => type === "cluster"),
+  );
+  return clusters.flatMap(({ name }) => endpointsOf(snapshot, name).flatMap(({ address }) => nameAt(address, mesh) ?? []));
+}
+
+function nameAt(address: string, mesh: TestMesh): string | undefined {
+  const workload = mesh.workloadAt(address);
+  if (workload !== undefined) return nameOf(workload);
+  const external = mesh.externalAt(address);
+  return external === undefined ? undefined : `external:${external}`;
+}
+
+function nameOf({ namespace, name }: WorkloadRef): string {
+  return `${namespace}/${name}`;
+}
+
+function hostOf({ upstreamHost = "" }: ProxyLogLine): string {
+  return upstreamHost.slice(0, upstreamHost.lastIndexOf(":"));
+}

@@ -1,0 +1,169 @@
+import { GRPC_STATUS } from "../../base/grpc-status.ts";
+import type { Decision, Outcome, Received, ResponseOutcome, Target, WorkloadRef } from "../../evaluate/index.ts";
+import { MeshError } from "../../model/error.ts";
+import type { Call } from "../document.ts";
+import { externalHost } from "../names.ts";
+import type { TestMesh } from "../test-mesh.ts";
+import { withoutChecks } from "./checks.ts";
+import { type Conversation, toConversations } from "./conversation.ts";
+import type { Arrival, ClientOrder, ClientReport, Exchange, ProxyLogLine } from "./exchange.ts";
+import type { Sender } from "./lab.ts";
+import { originsOf, OriginTable } from "./origin-table.ts";
+import { stepsOf } from "./steps.ts";
+import { answeredItself, refusedConnection, type Verdict, verdictOf } from "./verdict-line.ts";
+
+export interface Seen {
+  readonly call: Call;
+  readonly sender: Sender;
+  readonly orders: readonly ClientOrder[];
+  readonly exchange: Exchange;
+  readonly mesh: TestMesh;
+}
+
+/**
+ * What was seen of a call's requests, as the decision that the mesh took: each request is one way to end, and all have the same share.
+ * @throws MeshError `timeout` where a client got no answer in its time.
+ */
+export function toDecision({ call, sender, orders, exchange, mesh }: Seen): Decision {
+  const late = exchange.reports.find(({ kind }) => kind === "timeout");
+  if (late !== undefined) throw new MeshError("timeout", `there was no answer within ${Math.round(late.elapsedMs / 1000)} s`);
+  const table = new OriginTable(mesh);
+  const issuers = call.request.tokens.map(({ issuer }) => issuer);
+  const ways = toConversations(withoutChecks(exchange, orders, mesh), sender).map((conversation, i) =>
+    toOutcome({ conversation, sender, order: orders[i], mesh, table, verdict: verdictOf(conversation.lines, issuers, table) }),
+  );
+  return { outcomes: ways.map((outcome) => ({ share: 1 / ways.length, outcome })) };
+}
+
+interface Told {
+  readonly conversation: Conversation;
+  readonly sender: Sender;
+  readonly order: ClientOrder | undefined;
+  readonly mesh: TestMesh;
+  readonly table: OriginTable;
+  readonly verdict: Verdict | undefined;
+}
+
+function toOutcome(told: Told): Outcome {
+  const { conversation, sender, mesh, table, verdict } = told;
+  const { report, lines } = conversation;
+  const steps = [...stepsOf(lines, verdict, table), ...clientStep(told)];
+  const parts = { steps, via: viaOf(lines, sender, mesh), delayMs: report.elapsedMs, because: [] };
+  switch (report.kind) {
+    case "response":
+      return { ...parts, ...toResponse(report, told) };
+    case "open":
+      return { ...parts, ...toOpen(conversation, mesh) };
+    case "refused":
+      return { ...parts, kind: "refused", because: verdict?.because ?? refusedAt(told) };
+    default:
+      return { ...parts, kind: "closed", because: verdict?.because ?? refusedAt(told) };
+  }
+}
+
+/** What the client saw of a connection that carried nothing: where no proxy logged it, all that is known. */
+function clientStep({ conversation: { report }, sender, order }: Told): Outcome["steps"] {
+  if (report.kind === "response" || report.kind === "open" || order === undefined) return [];
+  const { address, port } = order.destination;
+  const proxy = sender === "outside" ? "client outside" : `${sender.workload.namespace}/${sender.workload.name}`;
+  const detail = [`${report.kind} at ${address}:${port}`, report.detail].filter((text) => text !== "").join(": ");
+  return [{ what: "client", proxy, origins: [], detail }];
+}
+
+function toResponse(report: Extract<ClientReport, { kind: "response" }>, { conversation, verdict }: Told) {
+  const { arrivals, mirrors, lines } = conversation;
+  const last = arrivals.at(-1);
+  const isApplication = last !== undefined && !isOfProxy(lines);
+  const grpcStatus = grpcStatusOf(report);
+  return {
+    kind: "response",
+    status: report.status,
+    ...(grpcStatus !== undefined && { grpcStatus }),
+    by: isApplication ? "application" : "proxy",
+    ...(isApplication && { to: targetOf(last), ...(last.request !== undefined && { received: toReceived(last, last.request, lines) }) }),
+    attempts: arrivals.length,
+    headers: report.headers,
+    body: report.body,
+    mirroredTo: [...new Set(mirrors.map(({ at }) => at))].map((at) => ({ target: targetFrom(at), share: 1 })),
+    because: isApplication ? [] : (verdict?.because ?? []),
+  } as const satisfies Partial<ResponseOutcome>;
+}
+
+/** An own answer of a proxy on the way; those of earlier tries that another one made good don't count. */
+function isOfProxy(lines: readonly ProxyLogLine[]): boolean {
+  const inbound = lines.findLast(({ direction }) => direction === "inbound");
+  return lines.some((line) => (line.direction !== "inbound" || line === inbound) && answeredItself(line));
+}
+
+function toReceived({ tls }: Arrival, request: NonNullable<Arrival["request"]>, lines: readonly ProxyLogLine[]): Received {
+  const principal = principalOf(lines);
+  const { method, authority, path, protocol, headers } = request;
+  return {
+    method,
+    authority,
+    path,
+    protocol,
+    headers: headers.filter(([name]) => name !== "host" && !name.startsWith(":")),
+    generatedHeaders: [],
+    tls,
+    ...(principal !== undefined && { principal }),
+  };
+}
+
+/** The caller as the proxy of the application authenticated it. */
+function principalOf(lines: readonly ProxyLogLine[]): string | undefined {
+  return lines.findLast(({ direction }) => direction === "inbound")?.peerPrincipal;
+}
+
+function toOpen({ arrivals, lines }: Conversation, mesh: TestMesh) {
+  const last = arrivals.at(-1);
+  const principal = principalOf(lines);
+  const to = last === undefined ? workloadOf(lines, mesh) : targetOf(last);
+  if (to === undefined) throw new MeshError("bug", "a connection is open, and no application says that it has it");
+  return { kind: "open", to, tls: last?.tls ?? false, ...(principal !== undefined && { principal }) } as const;
+}
+
+function workloadOf(lines: readonly ProxyLogLine[], mesh: TestMesh): Target | undefined {
+  const last = lines.at(-1);
+  if (last === undefined) return undefined;
+  if (last.direction === "inbound") return last.workload;
+  const address = last.upstreamHost?.replace(/:\d+$/, "") ?? "";
+  const external = mesh.externalAt(address);
+  return mesh.workloadAt(address) ?? (external === undefined ? undefined : { external });
+}
+
+function targetOf({ at }: Arrival): Target {
+  return targetFrom(at);
+}
+
+function targetFrom(at: string): Target {
+  const host = externalHost(at);
+  if (host !== undefined) return { external: host };
+  const [namespace = "", name = ""] = at.split("/");
+  return { namespace, name };
+}
+
+/** In the trailers of an answer, or in the headers of one that has no body. */
+function grpcStatusOf({ headers, trailers }: Extract<ClientReport, { kind: "response" }>): string | undefined {
+  const value = [...trailers, ...headers].find(([name]) => name === "grpc-status")?.[1];
+  return value === undefined ? undefined : (GRPC_STATUS[Number(value)] ?? "UNKNOWN");
+}
+
+/** Workloads whose proxies logged something of it; the caller's own comes first, whatever it logged. */
+function viaOf(lines: readonly ProxyLogLine[], sender: Sender, mesh: TestMesh): readonly WorkloadRef[] {
+  const first = sender !== "outside" && mesh.proxyOf(sender.workload) !== undefined ? [sender.workload] : [];
+  const all = [...first, ...lines.map(({ workload }) => workload)];
+  return [...new Map(all.map(({ namespace, name }) => [`${namespace}/${name}`, { namespace, name }])).values()];
+}
+
+/** Nobody logged the connection: it ended where the client went, at the listener of that workload's proxy. */
+function refusedAt({ order, mesh, table, sender }: Told): Outcome["because"] {
+  const isBehindOwnProxy = sender !== "outside" && mesh.proxyOf(sender.workload) !== undefined;
+  const workload = order === undefined || isBehindOwnProxy ? undefined : mesh.workloadAt(order.destination.address);
+  const proxy = workload && mesh.proxyOf(workload)?.proxy;
+  if (workload === undefined || order === undefined || proxy === undefined) return [];
+  const isGateway = proxy.type === "router";
+  const resource = isGateway ? table.listenerAt(workload, order.destination.port) : table.inboundListener(workload);
+  if (resource === undefined) return [];
+  return isGateway ? originsOf({ resource, path: "" }) : refusedConnection({ resource, path: "" });
+}
