@@ -71,6 +71,7 @@ function toOutcome(trail: Trail, end: Branch["end"]): Outcome {
 
 /** Ways that end alike count as one: the endpoints of one workload, say. The first one's steps stand for all. */
 function merged(outcomes: Decision["outcomes"]): Decision["outcomes"] {
+  if (outcomes.length === 1) return outcomes;
   const byLook = new Map<string, Decision["outcomes"][number]>();
   for (const { share, outcome } of outcomes) {
     const { steps: _steps, ...look } = outcome;

@@ -22,23 +22,29 @@ export interface PoliciesOf<Kind extends PolicyKind> {
 
 const KINDS: ReadonlySet<string> = new Set<PolicyKind>(["PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"]);
 
+/** The policies of one kind and namespace, the oldest first. */
+interface Declared {
+  readonly toAll: Resource[];
+  /** By one label of their selector, which a workload must have. */
+  readonly byLabel: Map<string, Selecting[]>;
+}
+
+interface Selecting {
+  readonly policy: Resource;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly rank: number;
+}
+
 /** PeerAuthentication, RequestAuthentication and AuthorizationPolicy by namespace and selector. */
 export class PolicyIndex {
   readonly #rootNamespace: string;
-  readonly #byKindAndNamespace: ReadonlyMap<string, readonly Resource[]>;
+  readonly #byKindAndNamespace = new Map<string, Declared>();
 
   constructor(resources: Iterable<Resource>, rootNamespace: string) {
-    const index = new Map<string, Resource[]>();
-    for (const resource of resources) {
-      if (!KINDS.has(resource.kind)) continue;
-      const key = `${resource.kind}/${resource.metadata.namespace}`;
-      const list = index.get(key);
-      if (list === undefined) index.set(key, [resource]);
-      else list.push(resource);
-    }
-    for (const list of index.values()) list.sort((a, b) => byAge(ageOf(a), ageOf(b)));
     this.#rootNamespace = rootNamespace;
-    this.#byKindAndNamespace = index;
+    const policies = [...resources].filter(({ kind }) => KINDS.has(kind));
+    policies.sort((a, b) => byAge(ageOf(a), ageOf(b)));
+    for (const [rank, policy] of policies.entries()) this.#add(policy, rank);
   }
 
   /** What concerns a workload. A policy with `targetRefs` names a Gateway or Service instead and is not among them. */
@@ -46,22 +52,45 @@ export class PolicyIndex {
     kind: Kind,
     workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
   ): PoliciesOf<Kind> {
-    const root = this.#inNamespace(kind, this.#rootNamespace);
-    const own = workload.namespace === this.#rootNamespace ? [] : this.#inNamespace(kind, workload.namespace);
-    return {
-      mesh: root.filter((policy) => appliesToAll(policy)),
-      namespace: own.filter((policy) => appliesToAll(policy)),
-      workload: [...own, ...root].filter((policy) => {
-        const labels = selectorOf(policy);
-        return labels !== undefined && matchesLabels(labels, workload.labels);
-      }),
+    const root = this.#byKindAndNamespace.get(`${kind}/${this.#rootNamespace}`);
+    const isOfRoot = workload.namespace === this.#rootNamespace;
+    const own = isOfRoot ? undefined : this.#byKindAndNamespace.get(`${kind}/${workload.namespace}`);
+    const found = {
+      mesh: root?.toAll ?? [],
+      namespace: own?.toAll ?? [],
+      workload: [...selecting(own, workload.labels), ...selecting(root, workload.labels)],
     };
+    return found as PoliciesOf<Kind>;
   }
 
-  #inNamespace<Kind extends PolicyKind>(kind: Kind, namespace: string): readonly Resource<BodyByKind[Kind]>[] {
-    return (this.#byKindAndNamespace.get(`${kind}/${namespace}`) ?? []) as readonly Resource<BodyByKind[Kind]>[];
+  #add(policy: Resource, rank: number): void {
+    const key = `${policy.kind}/${policy.metadata.namespace}`;
+    const declared: Declared = this.#byKindAndNamespace.get(key) ?? { toAll: [], byLabel: new Map() };
+    this.#byKindAndNamespace.set(key, declared);
+    const labels = selectorOf(policy);
+    const [first] = Object.entries(labels ?? {});
+    if (labels === undefined || first === undefined) {
+      if (appliesToAll(policy)) declared.toAll.push(policy);
+      return;
+    }
+    const label = labelKey(first);
+    const others = declared.byLabel.get(label);
+    const entry = { policy, labels, rank };
+    if (others === undefined) declared.byLabel.set(label, [entry]);
+    else others.push(entry);
   }
 }
+
+function selecting(declared: Declared | undefined, labels: Readonly<Record<string, string>>): readonly Resource[] {
+  if (declared === undefined || declared.byLabel.size === 0) return [];
+  return Object.entries(labels)
+    .flatMap((label) => declared.byLabel.get(labelKey(label)) ?? [])
+    .filter((entry) => matchesLabels(entry.labels, labels))
+    .toSorted((a, b) => a.rank - b.rank)
+    .map(({ policy }) => policy);
+}
+
+const labelKey = ([name, value]: readonly [string, string]): string => `${name}=${value}`;
 
 function appliesToAll(policy: Resource): boolean {
   const { spec } = policy.body as AuthorizationPolicyBody;
