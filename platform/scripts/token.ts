@@ -1,4 +1,4 @@
-// Prints an access token of a demo user: `node scripts/token.ts alice`.
+// Prints an access token: `node scripts/token.ts alice`. Whoever is no demo user has a password, in PLATFORM_PASSWORD.
 // The token comes from the identity provider, by its real flow. With --ttl, --audience or --issuer it is signed here with the provider's
 // key instead, to get one that must be refused.
 import { parseArgs } from "node:util";
@@ -25,5 +25,7 @@ await main(async () => {
   }
   const config = readConfig({ PLATFORM_IDENTITY_PORT: port.default(19_443) }, process.env);
   const { authority } = readCredential(places, "identity-provider");
-  process.stdout.write(`${await signIn({ user, port: config.PLATFORM_IDENTITY_PORT, ca: authority })}\n`);
+  const password = process.env["PLATFORM_PASSWORD"];
+  const token = await signIn({ user, port: config.PLATFORM_IDENTITY_PORT, ca: authority, ...(password !== undefined && { password }) });
+  process.stdout.write(`${token}\n`);
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SigningKeys } from "@platform/setup";
 import { importJWK, SignJWT } from "jose";
-import { findDemoUser } from "./demo-users.ts";
+import { findDemoUser } from "./account.ts";
 import { AUDIENCE, CLI_CLIENT, ISSUER } from "./settings.ts";
 
 export interface MintOptions {

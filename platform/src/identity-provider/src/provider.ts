@@ -1,43 +1,38 @@
 import type { SigningKeys } from "@platform/setup";
-import { errors, type JWKS, Provider } from "oidc-provider";
-import { findDemoUser } from "./demo-users.ts";
-import { AUDIENCE, CLI_CLIENT, CLI_REDIRECT, ISSUER, RESOURCE } from "./settings.ts";
+import { type ClientMetadata, errors, type JWKS, Provider } from "oidc-provider";
+import type { Accounts } from "./account.ts";
+import { AUDIENCE, CLI_CLIENT, CLI_REDIRECT, ISSUER, RESOURCE, WEB_CLIENT } from "./settings.ts";
 
 export interface ProviderOptions {
+  readonly accounts: Accounts;
   readonly signingKeys: SigningKeys;
   readonly accessTokenTtlSeconds: number;
+  /** Addresses of the page: it is sent back there, and nowhere else. */
+  readonly webPages: readonly string[];
 }
 
 /**
- * An OpenID Connect provider with the demo users. Access tokens are JWTs (RFC 9068) of audience `platform` that carry the claim `role`,
+ * An OpenID Connect provider. Access tokens are JWTs (RFC 9068) of audience `platform` that carry the claim `role`,
  * as Keycloak, Auth0 and Cognito can be set to give them.
  */
-export function createProvider({ signingKeys, accessTokenTtlSeconds }: ProviderOptions): Provider {
+export function createProvider({ accounts, signingKeys, accessTokenTtlSeconds, webPages }: ProviderOptions): Provider {
   return new Provider(ISSUER, {
     jwks: { keys: signingKeys.keys } as unknown as JWKS,
     cookies: { keys: [signingKeys.cookieSecret] },
     enabledJWA: { idTokenSigningAlgValues: ["ES256"] },
     clientDefaults: { id_token_signed_response_alg: "ES256" },
-    clients: [
-      {
-        client_id: CLI_CLIENT,
-        // Not "native": such a client would have to ask for consent each time.
-        application_type: "web",
-        redirect_uris: [CLI_REDIRECT],
-        grant_types: ["authorization_code"],
-        response_types: ["code"],
-        token_endpoint_auth_method: "none",
-      },
-    ],
+    clients: toClients(webPages),
+    // The page gets its tokens itself, from its own addresses only.
+    clientBasedCORS: (_, origin, { clientId }) => clientId === WEB_CLIENT && webPages.some((page) => new URL(page).origin === origin),
     pkce: { required: () => true },
     claims: { openid: ["sub", "role"], profile: ["name"], email: ["email"] },
     findAccount: (_, sub) => {
-      const user = findDemoUser(sub);
-      return user === undefined ? undefined : { accountId: sub, claims: () => ({ ...user }) };
+      const account = accounts.find(sub);
+      return account === undefined ? undefined : { accountId: sub, claims: () => ({ ...account }) };
     },
     extraTokenClaims: (_, token) => {
-      const user = "accountId" in token ? findDemoUser(token.accountId) : undefined;
-      return user === undefined ? undefined : { role: user.role, name: user.name, email: user.email };
+      const account = "accountId" in token ? accounts.find(token.accountId) : undefined;
+      return account === undefined ? undefined : { role: account.role, name: account.name, email: account.email };
     },
     loadExistingGrant: async (ctx) => {
       // The platform's own clients need no consent.
@@ -69,4 +64,19 @@ export function createProvider({ signingKeys, accessTokenTtlSeconds }: ProviderO
     },
     ttl: { AccessToken: accessTokenTtlSeconds, Session: 3_600, Interaction: 600, Grant: 3_600, AuthorizationCode: 60, IdToken: 3_600 },
   });
+}
+
+/** Both are public, with PKCE: they have no secret. */
+function toClients(webPages: readonly string[]): ClientMetadata[] {
+  const common: Partial<ClientMetadata> = {
+    // Not "native": such a client would have to ask for consent each time.
+    application_type: "web",
+    grant_types: ["authorization_code"],
+    response_types: ["code"],
+    token_endpoint_auth_method: "none",
+  };
+  return [
+    { ...common, client_id: CLI_CLIENT, redirect_uris: [CLI_REDIRECT] },
+    { ...common, client_id: WEB_CLIENT, redirect_uris: [...webPages], post_logout_redirect_uris: [...webPages] },
+  ];
 }

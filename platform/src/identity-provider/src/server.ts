@@ -11,7 +11,7 @@ export function createIdentityProvider(
   const answer = provider.callback();
   return createServer({ cert: options.credential.certificate, key: options.credential.key, minVersion: "TLSv1.2" }, (request, response) => {
     if (!isSignIn(request)) return void answer(request, response);
-    answerSignIn(provider, request, response).catch(() => {
+    answerSignIn({ provider, accounts: options.accounts }, request, response).catch(() => {
       if (response.headersSent) return void response.destroy();
       response.writeHead(400, { "content-type": "text/plain" }).end("this sign-in has ended: begin again\n");
     });

@@ -5,8 +5,11 @@ import * as z from "zod";
 import { CLI_CLIENT, CLI_REDIRECT, ISSUER, RESOURCE } from "./settings.ts";
 
 export interface SignInOptions {
-  /** The demo user to sign in as. */
   readonly user: string;
+  /** Demo users have none. */
+  readonly password?: string;
+  /** Makes the account first. */
+  readonly register?: { readonly name: string; readonly email: string };
   /** Where the provider listens on this machine. */
   readonly port: number;
   /** PEM of the authority that signed the provider's certificate. */
@@ -17,7 +20,7 @@ const TokenResponse = z.object({ access_token: z.string() });
 const MAX_STEPS = 10;
 
 /**
- * Gets an access token as a browser would: authorization code flow with PKCE, signing in on the provider's page.
+ * Gets an access token as a browser would: authorization code flow with PKCE, signing in or registering on the provider's pages.
  *
  * @throws where the provider can't be reached, does not know the user, or answers what the flow does not expect.
  */
@@ -47,13 +50,7 @@ async function authorize(options: SignInOptions, { state, challenge }: { state: 
   let path = `/auth?${query}`;
   for (let step = 0; step < MAX_STEPS; step++) {
     const isForm = path.startsWith("/interaction/");
-    const answer = await send(
-      options,
-      isForm ? "POST" : "GET",
-      path,
-      cookies,
-      isForm ? new URLSearchParams({ user: options.user }).toString() : undefined,
-    );
+    const answer = isForm ? await sendForm(options, path, cookies) : await send(options, "GET", path, cookies);
     const { location } = answer.headers;
     if (location === undefined) throw new Error(`signing in as ${options.user} failed with ${answer.status}: ${errorOf(answer.body)}`);
     const target = new URL(location, ISSUER);
@@ -61,6 +58,13 @@ async function authorize(options: SignInOptions, { state, challenge }: { state: 
     path = target.pathname + target.search;
   }
   throw new Error("the provider redirects in a circle");
+}
+
+/** What a person would type on the page that signs in, or on the one behind it that registers. */
+async function sendForm(options: SignInOptions, path: string, cookies: Map<string, string>): Promise<Answer> {
+  const { user, password, register } = options;
+  const form = new URLSearchParams({ user, ...(password !== undefined && { password }), ...register });
+  return await send(options, "POST", register === undefined ? path : `${path}/register`, cookies, form.toString());
 }
 
 function readCode(target: URL, state: string): string {
@@ -118,8 +122,10 @@ function keep(cookies: Map<string, string>, line: string): void {
   else cookies.set(pair.slice(0, equals), value);
 }
 
-/** What the provider says went wrong: its error description, or the first line of what it sent. */
+/** What the provider says went wrong: the alert of its page, its error description, or the first line of what it sent. */
 function errorOf(body: string): string {
+  const [, alert] = /<p role="alert">([^<]*)</.exec(body) ?? [];
+  if (alert !== undefined) return alert;
   try {
     const { error, error_description } = JSON.parse(body) as Record<string, unknown>;
     return String(error_description ?? error);

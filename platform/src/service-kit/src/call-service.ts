@@ -1,4 +1,5 @@
 import { Problem } from "./problem.ts";
+import { withClientSpan } from "./tracing.ts";
 
 export interface ServiceCall {
   readonly origin: string;
@@ -16,6 +17,10 @@ export interface ServiceCall {
  * @throws Problem with the other's status where the caller can do something about it (400 to 499), 504 when it took too long, else 502.
  */
 export async function callService(call: ServiceCall): Promise<unknown> {
+  return await withClientSpan(`${call.method} ${new URL(call.origin).host}`, call.headers, (headers) => callOnce({ ...call, headers }));
+}
+
+async function callOnce(call: ServiceCall): Promise<unknown> {
   const response = await send(call);
   if (response.ok) return response.status === 204 ? undefined : await readJson(response);
   await response.body?.cancel();

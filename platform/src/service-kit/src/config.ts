@@ -33,11 +33,17 @@ export const serviceShape = {
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** How long requests in flight may still take after SIGTERM. */
   STOP_TIMEOUT_MS: z.coerce.number().int().min(0).max(300_000).default(10_000),
+  /** An OTLP/HTTP collector, `http://collector:4318`. Without it no spans are made; trace headers are passed on all the same. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, error: "must be an http or https URL" }).optional(),
 };
+
+const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" });
 
 /** What every service with a database is told. */
 export const databaseShape = {
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" }),
+  DATABASE_URL: databaseUrl,
+  /** A read replica. Without it everything is read where it is written. */
+  DATABASE_READER_URL: databaseUrl.optional(),
   /** PEM of the authority that signed the database's certificate. */
   DATABASE_CA: z.string("must be a PEM certificate").includes("BEGIN CERTIFICATE", { error: "must be a PEM certificate" }),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { FastifySchema, HTTPMethods } from "fastify";
+import type { FastifyInstance, FastifySchema, HTTPMethods } from "fastify";
 import { parse } from "yaml";
 
 type Node = Readonly<Record<string, unknown>>;
@@ -12,8 +12,12 @@ export interface Operation {
 }
 
 export interface ApiDocument {
+  /** As it is written, YAML. */
+  readonly text: string;
   /** @throws where the document has no such operation: a mistake in the code or the document. */
   operation(id: string): Operation;
+  /** Every operation of a tag: what a service has to have. */
+  operationsOf(tag: string): readonly Operation[];
 }
 
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
@@ -23,24 +27,34 @@ export const apiDocumentPath = new URL("../../../docs/api/openapi.yaml", import.
 
 /** Reads `docs/api/openapi.yaml`; its schemas check requests and shape responses. */
 export function readApiDocument(file: URL | string = apiDocumentPath): ApiDocument {
-  const written = asNode(parse(readFileSync(file, "utf8")));
+  const text = readFileSync(file, "utf8");
+  const written = asNode(parse(text));
   const document = asNode(resolve(written, written));
-  const operations = new Map<string, Operation>();
+  const operations = new Map<string, Operation & { readonly tags: readonly unknown[] }>();
   for (const [path, item] of Object.entries(asNode(document["paths"]))) {
     for (const method of METHODS) {
       const operation = asNode(item)[method];
       if (operation === undefined) continue;
       const found = toOperation(method, path, asNode(operation), listOf(asNode(item)["parameters"]));
-      operations.set(String(asNode(operation)["operationId"]), found);
+      const { operationId, tags } = asNode(operation);
+      operations.set(String(operationId), { ...found, tags: listOf(tags) });
     }
   }
   return {
+    text,
     operation(id) {
       const found = operations.get(id);
       if (found === undefined) throw new Error(`openapi.yaml has no operation "${id}"`);
-      return found;
+      const { method, url, schema } = found;
+      return { method, url, schema };
     },
+    operationsOf: (tag) => [...operations.values()].filter(({ tags }) => tags.includes(tag)),
   };
+}
+
+/** Serves the document at `/openapi.yaml`. */
+export function addApiDocument(server: FastifyInstance, api: ApiDocument): void {
+  server.get("/openapi.yaml", async (_, reply) => reply.type("application/yaml; charset=utf-8").send(api.text));
 }
 
 function toOperation(method: (typeof METHODS)[number], path: string, operation: Node, shared: readonly unknown[]): Operation {
@@ -49,6 +63,7 @@ function toOperation(method: (typeof METHODS)[number], path: string, operation: 
   const schema: FastifySchema = {
     ...(hasAny(parameters, "path") && { params: toObjectSchema(parameters, "path") }),
     ...(hasAny(parameters, "query") && { querystring: toObjectSchema(parameters, "query") }),
+    ...(hasAny(parameters, "header") && { headers: toHeaderSchema(parameters) }),
     ...(body !== undefined && { body }),
     response: toResponses(asNode(operation["responses"])),
   };
@@ -69,6 +84,12 @@ function toObjectSchema(parameters: readonly Node[], where: string): Node {
   };
 }
 
+/** Headers come in lower case, and beside those that the document speaks of there are others. */
+function toHeaderSchema(parameters: readonly Node[]): Node {
+  const lower = parameters.map((one) => ({ ...one, name: String(one["name"]).toLowerCase() }));
+  return { ...toObjectSchema(lower, "header"), additionalProperties: true };
+}
+
 /** Only successes: a problem is written by the error handler. */
 function toResponses(responses: Node): Node {
   const entries = Object.entries(responses).filter(([status]) => status.startsWith("2"));
@@ -77,9 +98,10 @@ function toResponses(responses: Node): Node {
   );
 }
 
+/** Undefined where no JSON goes: an upload, a file. */
 function jsonSchemaOf(holder: Node): unknown {
-  const content = holder["content"];
-  return content === undefined ? undefined : asNode(asNode(content)["application/json"])["schema"];
+  const media = asNode(holder["content"] ?? {})["application/json"];
+  return media === undefined ? undefined : asNode(media)["schema"];
 }
 
 /** Replaces every local `$ref` by what it names. The document has no cycles. */

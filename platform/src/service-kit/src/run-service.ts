@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { ConfigError } from "./config.ts";
+import { addProcessMetrics } from "./metrics.ts";
 
 export interface RunOptions {
   readonly port: number;
@@ -13,6 +14,7 @@ const IDLE_CHECK_MS = 50;
  * All interfaces: in a Pod the proxy connects from 127.0.0.6, the kubelet from the node.
  */
 export async function runService(server: FastifyInstance, options: RunOptions): Promise<void> {
+  addProcessMetrics(server);
   await server.listen({ host: "0.0.0.0", port: options.port });
   const { promise: told, resolve } = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);

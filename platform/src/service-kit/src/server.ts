@@ -1,8 +1,13 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import Fastify, { type FastifyInstance } from "fastify";
 import { traceIdOf } from "./forwarded-headers.ts";
+import { addMetrics } from "./metrics.ts";
 import { answerWithProblems } from "./problem.ts";
+import { requestIdOf } from "./request-id.ts";
+import { RequestLog } from "./request-log.ts";
+import { addRequestScope } from "./request-scope.ts";
+import { checkResponses } from "./response-check.ts";
+import { addTracing } from "./trace-requests.ts";
 
 export interface ServerOptions {
   readonly name: string;
@@ -11,11 +16,11 @@ export interface ServerOptions {
   readonly logLevel: string;
   /** Where log lines go; standard output when left out. */
   readonly logTo?: { write(line: string): void };
+  /** How long a whole request may take to come in; longer where files are uploaded. */
+  readonly requestTimeoutMs?: number;
 }
 
-const REQUEST_ID = /^[\w.:-]{1,128}$/;
-
-/** A Fastify server as all services have it: structured logs without tokens, request ids, problems, limits. */
+/** A Fastify server as all services have it: structured logs without tokens, request ids, problems, limits, metrics, traces, checked responses. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const server = Fastify({
     logger: {
@@ -23,7 +28,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       base: { service: options.name, version: options.version },
       // The request is logged by its method and path only: headers carry tokens, and a query may carry what is personal.
       serializers: {
-        req: (request) => ({ method: request.method, path: request.url.split("?")[0], traceId: traceIdOf(request.headers) }),
+        req: (request) => ({ method: request.method, path: request.url.split("?")[0] }),
         res: (reply) => ({ status: reply.statusCode }),
       },
       redact: {
@@ -40,9 +45,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
       },
       ...(options.logTo !== undefined && { stream: options.logTo }),
     },
-    genReqId: requestIdOf,
+    logController: new RequestLog(),
+    genReqId: (request: IncomingMessage) => requestIdOf(request.headers),
+    // On every line of a request, so that a trace's lines are found.
+    childLoggerFactory: (logger, bindings, childOptions, request) =>
+      logger.child({ ...bindings, traceId: traceIdOf(request.headers) }, childOptions),
     bodyLimit: 64 * 1024,
-    requestTimeout: 30_000,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
     // Longer than the proxy in front keeps an idle connection, so that this side is never the one that closes it under a request.
     keepAliveTimeout: 3_700_000,
     ajv: { customOptions: { removeAdditional: false, allowUnionTypes: true } },
@@ -53,10 +62,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     reply.headers({ "x-request-id": request.id, "x-service-version": options.version, "cache-control": "no-store" });
   });
   answerWithProblems(server);
+  checkResponses(server);
+  addTracing(server);
+  addRequestScope(server);
+  addMetrics(server);
   return server;
-}
-
-function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers["x-request-id"];
-  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
 }

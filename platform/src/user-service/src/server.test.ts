@@ -1,12 +1,20 @@
 import { type StandIn, startForTest } from "@platform/database/testing";
-import { newestMigration, openPool, type Pool, Problem, readApiDocument, schemaCheck } from "@platform/service-kit";
+import { type Database, newestMigration, openDatabase, openPool, Problem, readApiDocument, schemaCheck } from "@platform/service-kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Moderation } from "./moderation.ts";
 import { createUserService } from "./server.ts";
-import { createUsers } from "./users.ts";
+import { createUsers, type UserEvents } from "./users.ts";
 
-let database: StandIn;
-let pool: Pool;
+let standIn: StandIn;
+let database: Database;
+const told: string[] = [];
+const events: UserEvents = {
+  signedUp: async (user, transaction) => {
+    told.push(user.displayName);
+    if (user.displayName === "Unlucky") throw new Error("the event can't be put down");
+    await transaction.query("SELECT 1");
+  },
+};
 const calls: unknown[] = [];
 const moderation: Moderation = {
   publish: async (videoId, headers) => {
@@ -20,34 +28,41 @@ const moderation: Moderation = {
       status: "published",
       createdAt: "2026-01-01T00:00:00Z",
       publishedAt: null,
+      content: null,
       secret: 1,
     };
   },
-  takeDown: async () => undefined,
+  takeDown: async () => ({ id: "an answer that does not fit the API" }),
 };
 
 beforeAll(async () => {
-  database = await startForTest();
-  pool = openPool({
-    url: database.serviceUrl("users"),
-    ca: database.ca,
+  standIn = await startForTest();
+  database = openDatabase({
+    url: standIn.serviceUrl("users"),
+    // The same database, in sessions that can't write, as a replica's can't.
+    readerUrl: standIn.serviceUrl("users"),
+    ca: standIn.ca,
     poolSize: 4,
     applicationName: "test",
     onIdleError: () => undefined,
   });
 }, 60_000);
 afterAll(async () => {
-  await pool.end();
-  await database.stop();
+  await database.close();
+  await standIn.stop();
 });
 beforeEach(async () => {
   calls.length = 0;
-  await pool.query("DELETE FROM users");
+  told.length = 0;
+  await database.writer.query("DELETE FROM users");
 });
 
 const build = () => {
-  const checks = { database: schemaCheck(pool, newestMigration(new URL("../migrations/", import.meta.url))) };
-  return createUserService({ users: createUsers(pool), moderation, api: readApiDocument(), checks }, { version: "v1", logLevel: "silent" });
+  const checks = { database: schemaCheck(database.writer, newestMigration(new URL("../migrations/", import.meta.url))) };
+  return createUserService(
+    { users: createUsers(database, events), moderation, api: readApiDocument(), checks },
+    { version: "v1", logLevel: "silent" },
+  );
 };
 const bearer = (claims: object) => ({ authorization: `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln` });
 const alice = bearer({ sub: "alice", email: "alice@example.com" });
@@ -75,6 +90,13 @@ describe("sign-up", () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => signUp(server)));
     expect(answers.filter(({ statusCode }) => statusCode === 201)).toHaveLength(1);
     expect(new Set(answers.map((answer) => answer.json().id)).size).toBe(1);
+  });
+
+  test("tells of a profile that is made, once, and makes none where that fails", async () => {
+    await Promise.all([signUp(), signUp()]);
+    expect((await signUp(build(), bearer({ sub: "carol" }), "Unlucky")).statusCode).toBe(500);
+    expect(told).toEqual(["Alice", "Unlucky"]);
+    expect((await build().inject({ url: "/api/v1/users/me", headers: bearer({ sub: "carol" }) })).statusCode).toBe(404);
   });
 
   test.each([{ displayName: "" }, { displayName: "   " }, { displayName: "x".repeat(81) }, { displayName: null }])(
@@ -124,6 +146,85 @@ describe("profiles", () => {
   });
 });
 
+describe("a profile's change", () => {
+  const change = (payload: object, headers = alice) => build().inject({ method: "PATCH", url: "/api/v1/users/me", headers, payload });
+
+  test("is the caller's own name, and is found by it", async () => {
+    await signUp();
+    await signUp(build(), bearer({ sub: "carol" }), "Carol");
+    expect((await change({ displayName: " Alicia " })).json()).toMatchObject({ subject: "alice", displayName: "Alicia" });
+    const { users } = (await build().inject({ url: "/api/v1/users", headers: alice })).json();
+    expect(users.map((user: { displayName: string }) => user.displayName)).toEqual(["Alicia", "Carol"]);
+  });
+
+  test.each([{}, { displayName: "" }, { displayName: " " }, { subject: "bob" }, { role: "admin" }])("refuses %j", async (payload) => {
+    await signUp();
+    expect((await change(payload)).statusCode).toBe(400);
+  });
+
+  test("needs a profile, and a token", async () => {
+    expect((await change({ displayName: "A" })).statusCode).toBe(404);
+    expect((await change({ displayName: "A" }, {} as typeof alice)).statusCode).toBe(401);
+  });
+});
+
+describe("search", () => {
+  const NAMES = ["Alice Aoki", "ＡＬＩＣＥ", "Bob 100% _sure_", "back\\slash", "田中さくら", "Élodie"];
+  const search = async (query: Record<string, string>) => {
+    const answer = await build().inject({ url: "/api/v1/users", headers: alice, query });
+    expect(answer.statusCode, answer.body).toBe(200);
+    return answer.json() as { users: { displayName: string }[]; next: string | null };
+  };
+  const namesOf = async (query: Record<string, string>) => (await search(query)).users.map((user) => user.displayName);
+  beforeEach(async () => {
+    for (const [index, name] of NAMES.entries()) await signUp(build(), bearer({ sub: `user-${index}` }), name);
+  });
+
+  test.each([
+    { q: "alice", expected: ["ＡＬＩＣＥ", "Alice Aoki"] },
+    { q: "ＡＬＩＣＥ a", expected: ["Alice Aoki"] },
+    { q: "さく", expected: ["田中さくら"] },
+    { q: "éLO", expected: ["Élodie"] },
+    { q: "%", expected: ["Bob 100% _sure_"] },
+    { q: "％", expected: ["Bob 100% _sure_"] },
+    { q: "_", expected: ["Bob 100% _sure_"] },
+    { q: "\\", expected: ["back\\slash"] },
+    { q: "' OR 1=1 --", expected: [] },
+    { q: "nobody", expected: [] },
+  ])("for $q finds $expected", async ({ q, expected }) => {
+    expect(await namesOf({ q })).toEqual(expected);
+  });
+
+  test("in pages finds each once, in the order of names", async () => {
+    const seen: string[] = [];
+    let after: string | null = "";
+    while (after !== null) {
+      const page = await search({ limit: "2", ...(after !== "" && { after }) });
+      seen.push(...page.users.map((user) => user.displayName));
+      after = page.next;
+    }
+    expect(seen.toSorted()).toEqual(NAMES.toSorted());
+    expect(seen).toEqual(await namesOf({}));
+  });
+
+  test("shows ids and names only", async () => {
+    const { users } = await search({ q: "Élodie" });
+    expect(Object.keys(users[0] ?? {}).toSorted()).toEqual(["displayName", "id"]);
+  });
+
+  test.each(["?q=", `?q=${"x".repeat(81)}`, "?limit=0", "?limit=101", "?after=x", "?email=a", "?q=a&q=b"])("refuses %s", async (query) => {
+    expect((await build().inject({ url: `/api/v1/users${query}`, headers: alice })).statusCode).toBe(400);
+  });
+
+  test("with a NUL in it is the client's mistake", async () => {
+    expect((await build().inject({ url: "/api/v1/users?q=%00", headers: alice })).statusCode).toBe(400);
+  });
+
+  test("needs a token", async () => {
+    expect((await build().inject({ url: "/api/v1/users" })).statusCode).toBe(401);
+  });
+});
+
 const publish = (id: string) => build().inject({ method: "POST", url: `/api/v1/users/moderation/videos/${id}/publish`, headers: alice });
 
 describe("moderation", () => {
@@ -135,25 +236,34 @@ describe("moderation", () => {
     expect(answer.body).not.toContain("secret");
   });
 
+  test("an answer of the video service that does not fit the API is a 500", async () => {
+    const url = "/api/v1/users/moderation/videos/00000000-0000-4000-8000-000000000000/take-down";
+    expect((await build().inject({ method: "POST", url, headers: alice })).statusCode).toBe(500);
+  });
+
   test("a refusal of the video service reaches the caller", async () => {
     expect((await publish("00000000-0000-4000-8000-00000000000f")).statusCode).toBe(403);
   });
 });
 
 test("the service's role reads and writes rows, and changes no table", async () => {
-  await expect(pool.query("DROP TABLE users")).rejects.toThrow("must be owner");
-  await expect(pool.query("CREATE TABLE mine (a int)")).rejects.toThrow("permission denied");
+  await expect(database.writer.query("DROP TABLE users")).rejects.toThrow("must be owner");
+  await expect(database.writer.query("CREATE TABLE mine (a int)")).rejects.toThrow("permission denied");
+});
+
+test("the replica's sessions can't write", async () => {
+  await expect(database.reader.query("DELETE FROM users")).rejects.toThrow("read-only transaction");
 });
 
 test("a database without the newest migration is not ready", async () => {
-  await expect(schemaCheck(pool, "9999_future")()).rejects.toThrow("9999_future has not run");
+  await expect(schemaCheck(database.writer, "9999_future")()).rejects.toThrow("9999_future has not run");
   expect((await build().inject({ url: "/health/ready" })).statusCode).toBe(200);
 });
 
 test("a certificate of another authority is refused", async () => {
   const other = await import("node:tls").then(({ rootCertificates }) => rootCertificates[0] ?? "");
   const wrong = openPool({
-    url: database.serviceUrl("users"),
+    url: standIn.serviceUrl("users"),
     ca: other,
     poolSize: 1,
     applicationName: "test",
@@ -161,4 +271,12 @@ test("a certificate of another authority is refused", async () => {
   });
   await expect(wrong.query("SELECT 1")).rejects.toThrow(/certificate|issuer|self-signed/);
   await wrong.end();
+});
+
+test("has every operation that the API promises of it", () => {
+  const server = build();
+  const missing = readApiDocument()
+    .operationsOf("users")
+    .filter(({ method, url }) => !server.hasRoute({ method: String(method), url }));
+  expect(missing.map(({ method, url }) => `${String(method)} ${url}`)).toEqual([]);
 });

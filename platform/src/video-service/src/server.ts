@@ -1,36 +1,56 @@
-import { addHealth, type ApiDocument, type Check, createServer, Problem, readCaller, type ServerOptions } from "@platform/service-kit";
+import {
+  addApiDocument,
+  addHealth,
+  type Check,
+  createServer,
+  cursorOf,
+  pageOf,
+  Problem,
+  readCaller,
+  type ServerOptions,
+} from "@platform/service-kit";
 import type { FastifyInstance } from "fastify";
-import { readCursor, writeCursor } from "./cursor.ts";
-import type { Video, Videos } from "./videos.ts";
+import * as z from "zod";
+import { addContent, type ContentParts } from "./content-routes.ts";
+import type { Video } from "./video-row.ts";
 
-export interface VideoServiceParts {
-  readonly videos: Videos;
-  readonly api: ApiDocument;
+export interface VideoServiceParts extends ContentParts {
   readonly checks: Readonly<Record<string, Check>>;
 }
 
-/** The video service's HTTP server: list, create, and the admin API. */
+/** A whole upload may take as long as the gateway waits for it. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+const placeCursor = cursorOf(z.tuple([z.iso.datetime(), z.uuid()]));
+
+/** The video service's HTTP server: list, create, upload and stream. The admin API is gRPC (admin.ts). */
 export function createVideoService(parts: VideoServiceParts, options: Omit<ServerOptions, "name">): FastifyInstance {
-  const server = createServer({ ...options, name: "video-service" });
+  const server = createServer({ requestTimeoutMs: REQUEST_TIMEOUT_MS, ...options, name: "video-service" });
   addHealth(server, parts.checks);
+  addApiDocument(server, parts.api);
+  addList(server, parts);
   addVideos(server, parts);
-  addAdmin(server, parts);
+  addContent(server, parts);
   return server;
 }
 
-function addVideos(server: FastifyInstance, { videos, api }: VideoServiceParts): void {
+function addList(server: FastifyInstance, { videos, api }: VideoServiceParts): void {
   server.route<{ Querystring: { limit: number; after?: string } }>({
     ...api.operation("listVideos"),
     async handler(request) {
       const { limit, after } = request.query;
       const { sub } = readCaller(request.headers);
+      const [createdAt, id] = after === undefined ? [] : placeCursor.read(after);
+      const place = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
       // One more than asked for tells whether there is a next page.
-      const more = await videos.list({ viewer: sub, limit: limit + 1, after: after === undefined ? undefined : readCursor(after) });
-      const page = more.slice(0, limit);
-      const last = page.at(-1);
-      return { videos: page, next: more.length > limit && last !== undefined ? writeCursor(last) : null };
+      const found = await videos.list({ viewer: sub, limit: limit + 1, after: place });
+      const { items, next } = pageOf(found, limit, (last) => placeCursor.write([last.createdAt, last.id]));
+      return { videos: items, next };
     },
   });
+}
+
+function addVideos(server: FastifyInstance, { videos, api }: VideoServiceParts): void {
   server.route<{ Body: { title: string; description: string } }>({
     ...api.operation("createVideo"),
     async handler(request, reply) {
@@ -49,23 +69,6 @@ function addVideos(server: FastifyInstance, { videos, api }: VideoServiceParts):
       return orNotFound(video !== undefined && (video.status === "published" || video.owner === sub) ? video : undefined);
     },
   });
-}
-
-/** Who may call these is the mesh's decision; the role is looked at again, because a mistake in a policy must not publish anything. */
-function addAdmin(server: FastifyInstance, { videos, api }: VideoServiceParts): void {
-  const change = { publishVideo: videos.publish, takeDownVideo: videos.takeDown };
-  for (const [operation, apply] of Object.entries(change)) {
-    server.route<{ Params: { videoId: string } }>({
-      ...api.operation(operation),
-      async handler(request) {
-        const { role, sub } = readCaller(request.headers);
-        if (role !== "admin") throw new Problem(403, "Forbidden", { detail: "role admin is needed" });
-        const video = orNotFound(await apply(request.params.videoId));
-        request.log.info({ operation, videoId: video.id, by: sub }, "moderated");
-        return video;
-      },
-    });
-  }
 }
 
 function orNotFound(video: Video | undefined): Video {

@@ -1,0 +1,2 @@
+export const TYPE = "crash.numbered.v1";
+export const GROUP = "crash-test";

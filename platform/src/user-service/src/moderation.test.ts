@@ -1,0 +1,39 @@
+import { type GrpcCall, toTimestamp } from "@platform/service-kit";
+import { expect, test } from "vitest";
+import { createModeration } from "./moderation.ts";
+
+const calls: GrpcCall[] = [];
+const time = "2026-01-02T03:04:05.678Z";
+const answer = {
+  id: "v",
+  owner: "alice",
+  title: "t",
+  description: "",
+  status: "STATUS_TAKEN_DOWN",
+  createdAt: toTimestamp(time),
+  publishedAt: null,
+  content: { mediaType: "video/mp4", sizeBytes: 7, sha256: "x" },
+};
+const moderation = createModeration({
+  call: async (call) => {
+    calls.push(call);
+    return answer;
+  },
+});
+
+test("the call carries the token, the trace and what is left of the request's time; the answer is the API's JSON", async () => {
+  const headers = { authorization: "Bearer t", traceparent: "00-a-b-01", cookie: "c", "x-envoy-expected-rq-timeout-ms": "1200" };
+  expect(await moderation.takeDown("v", headers)).toEqual({
+    ...answer,
+    status: "taken-down",
+    createdAt: time,
+  });
+  expect(calls).toEqual([
+    {
+      method: "TakeDownVideo",
+      request: { videoId: "v" },
+      headers: { authorization: "Bearer t", traceparent: "00-a-b-01" },
+      timeoutMs: 1_200,
+    },
+  ]);
+});
