@@ -1,6 +1,6 @@
 # kumiko from a clone: `make up` and `make test` install what is missing first. Everything runs on node_modules' own Node 24.
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-fast lint bench clean install pack
+.PHONY: help up down demo-load test test-fast fuzz lint bench clean install pack
 
 SHELL := /bin/sh
 NODE  := node_modules/.bin/node
@@ -10,10 +10,14 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## start the platform in DIR (platform/) on a mesh of its own; Ctrl-C stops all of it
+	@[ "$(DIR)" != platform ] || sh scripts/install.sh --system --edge
 	@./kumiko up $(DIR)
 
 down: ## stop it from elsewhere, also after a crash
 	@./kumiko down $(DIR)
+
+demo-load: ## realistic traffic on the platform that runs: RATE (40) a second for SECONDS (60), from SEED (printed)
+	@PLATFORM_STATE=$${PLATFORM_STATE:-$(CURDIR)/$(DIR)/.kumiko/platform} $(MAKE) --no-print-directory -C platform demo-load
 
 test: install-system ## lint, types, import rules and all tests, end to end on real Envoys included
 	@failed=0; \
@@ -23,6 +27,10 @@ test: install-system ## lint, types, import rules and all tests, end to end on r
 
 test-fast: install ## the tests beside the source only
 	@$(NODE) scripts/test.ts --project unit
+
+SECONDS ?= 60
+fuzz: install-system ## evaluator against real Envoys on generated meshes, for SECONDS (60), from SEED (printed)
+	@$(NODE) test/fuzz/main.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 lint: install ## linter, format, types, import rules
 	@$(NODE) scripts/lint.ts
@@ -43,4 +51,4 @@ install: ## what the other targets need: npm packages, generated types
 
 .PHONY: install-system
 install-system:
-	@sh scripts/install.sh --system
+	@sh scripts/install.sh --system --tests

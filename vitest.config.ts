@@ -6,7 +6,14 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "scripts/**/*.test.ts", "platform/src/*/src/**/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "scripts/**/*.test.ts",
+            "test/fuzz/*.test.ts",
+            "test/planted-bugs/*.test.ts",
+            "platform/src/*/src/**/*.test.ts",
+            "platform/infra/*.test.ts",
+          ],
           testTimeout: 30_000,
         },
       },

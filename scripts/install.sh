@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what is missing in a clone, and says so: npm packages, generated sources and, with --system, system packages.
+# Installs what is missing in a clone, and says so: npm packages, generated sources and, with --system, system packages that a mesh needs.
+# --system --edge also names what the platform's firewall needs and goes on without it; --system --tests installs that, and a browser, as root.
 # Costs a few milliseconds where nothing is missing: ./kumiko runs it before every command.
 set -eu
 cd "$(dirname "$0")/.."
@@ -39,10 +40,36 @@ install_packages() {
 
 run_apt() { DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2; }
 
+# The platform's load balancer and firewall.
+edge_packages() {
+  [ -x /usr/sbin/nginx ] || printf 'nginx '
+  [ -e /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] || printf 'libnginx-mod-http-modsecurity '
+  [ -d /usr/share/modsecurity-crs/rules ] || printf 'modsecurity-crs '
+}
+
+# What is skipped where it is not there; in CI nothing may be.
+optional_packages() {
+  edge_packages
+  [ "$1" = --tests ] || return 0
+  [ -x /usr/bin/chromium ] || printf 'chromium '
+  # Kafka comes from Maven's packages.
+  command -v java >/dev/null 2>&1 || printf 'default-jre-headless '
+  command -v mvn >/dev/null 2>&1 || printf 'maven '
+}
+
 if [ "${1:-}" = --system ] && [ "$(uname -s)" = Linux ]; then
   packages=$(missing_packages)
   # shellcheck disable=SC2086 # one word a package
   [ -z "$packages" ] || install_packages "a mesh on this machine" $packages
+  optional=
+  [ -z "${2:-}" ] || optional=$(optional_packages "$2")
+  if [ -n "$optional" ] && [ "$2" = --tests ] && [ -n "${CI:-}" ]; then
+    # shellcheck disable=SC2086 # one word a package
+    install_packages "testing the platform" $optional
+  elif [ -n "$optional" ] && ! { [ "$2" = --tests ] && [ "$(id -u)" -eq 0 ] && (install_packages "testing the platform" $optional); }; then
+    say "note: going on without ${optional% }: $([ "$2" = --tests ] && echo "some tests are skipped" || echo "the platform has no firewall")"
+    say "      (Debian's names; sudo apt-get install -y ${optional% })"
+  fi
 fi
 
 # By content, because a checkout changes every file's time; `npm install` leaves a lock file of its own that is newer than ours.

@@ -18,6 +18,7 @@ const CHECKS: readonly Check[] = [
   { name: "types", program: "tsc", args: ["-p", "tsconfig.json"] },
   { name: "types of the core", program: "tsc", args: ["-p", "tsconfig.core.json"] },
   { name: "types of the platform", program: "tsc", args: ["-p", "platform/tsconfig.json"] },
+  { name: "types of the platform's page", program: "tsc", args: ["-p", "platform/src/web/src/page/tsconfig.json"] },
   {
     name: "import rules",
     program: "depcruise",

@@ -8,7 +8,8 @@ import { migrate } from "../src/service-kit/src/migrate.ts";
 await main(async () => {
   const service = process.argv[2] ?? "";
   const folder = join(import.meta.dirname, "..", "src", service, "migrations");
-  if (!/^[a-z-]+$/.test(service) || !existsSync(folder)) throw new Error("usage: node scripts/db-migrate.ts user-service|video-service|chat-service");
+  if (!/^[a-z-]+$/.test(service) || !existsSync(folder))
+    throw new Error("usage: node scripts/db-migrate.ts user-service|video-service|chat-service");
   const { DATABASE_URL: url, DATABASE_CA: ca } = readConfig(
     { DATABASE_URL: databaseShape.DATABASE_URL, DATABASE_CA: databaseShape.DATABASE_CA },
     process.env,

@@ -18,6 +18,8 @@ export interface HttpCall {
   readonly port: number;
   /** PEM of the authority that must have signed what an https server shows. */
   readonly ca?: string;
+  /** The address that the connection comes from. */
+  readonly from?: string;
 }
 
 /** One request on a connection of its own to 127.0.0.1; the URL gives host, SNI and the path, which is sent as it is written. */
@@ -33,6 +35,7 @@ export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
     headers: { host, ...call.headers },
     agent: false,
     timeout: 15_000,
+    ...(call.from !== undefined && { localAddress: call.from }),
     ...(secure && { servername: hostname, ...(call.ca !== undefined && { ca: call.ca }) }),
   };
   const sent = (secure ? httpsRequest : httpRequest)(options, (response) => {

@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type HttpAnswer, http, type RequestHeaders } from "./http.ts";
 import { type CommandResult, freePort, kumiko, type RunningMesh, startIn } from "./mesh.ts";
 import { type DatabaseConnection, readDatabaseConnections } from "./platform-database.ts";
@@ -14,6 +17,7 @@ export interface Call {
   readonly token?: string;
   readonly headers?: RequestHeaders;
   readonly json?: unknown;
+  readonly body?: string;
 }
 
 /** A copy of `platform/` with ports of its own, and what a client of it needs. */
@@ -31,9 +35,11 @@ export interface Platform {
   api(url: string, call?: Call): Promise<HttpAnswer>;
   /** What `kumiko token create` prints for a user. */
   token(user: string, ...options: readonly string[]): Promise<string>;
+  /** Registers somebody with the identity provider, and returns a token. */
+  register(user: string, name: string): Promise<string>;
   kumiko(...args: readonly string[]): Promise<CommandResult>;
   /** A request that a workload of `platform-fixture` makes through its own sidecar. */
-  callFrom(workload: "prober" | "plain", url: string, call?: Call): Promise<CallAnswer>;
+  callFrom(workload: "prober" | "plain" | "chat-twin", url: string, call?: Call): Promise<CallAnswer>;
   databaseConnections(): Promise<readonly DatabaseConnection[]>;
   /** Passwords and private keys that must be in no text that a person may show around. */
   secrets(): readonly string[];
@@ -56,6 +62,11 @@ export async function copyPlatform({ withTestWorkloads = true } = {}): Promise<P
     PLATFORM_GATEWAY_PORT: String(await freePort()),
     PLATFORM_DATABASE_PORT: String(await freePort()),
     PLATFORM_IDENTITY_PORT: String(await freePort()),
+    PLATFORM_BROKER_PORT: String(await freePort()),
+    PLATFORM_EDGE_PORT: String(await freePort()),
+    PLATFORM_EDGE_HTTP_PORT: String(await freePort()),
+    // Of whoever a test registers.
+    PLATFORM_PASSWORD: randomBytes(16).toString("hex"),
   };
   return toPlatform(dir, env);
 }
@@ -97,6 +108,11 @@ function toPlatform(dir: string, env: Platform["env"]): Platform {
     stop: async () => await running?.stop(),
     api,
     token,
+    async register(user, name) {
+      const options = { cwd: dir, env: { ...process.env, ...env, PLATFORM_STATE: state } };
+      const { stdout } = await promisify(execFile)(process.execPath, ["scripts/register.ts", user, `--name=${name}`], options);
+      return stdout.trim();
+    },
     kumiko: run,
     async callFrom(workload, url, { method = "GET", token: bearer, headers = {} } = {}) {
       const json = { url, method, headers: { ...bearerHeader(bearer), ...headers } };
@@ -113,11 +129,12 @@ function toPlatform(dir: string, env: Platform["env"]): Platform {
 
 function callGateway(url: string, to: { readonly port: number; readonly ca: string }, call: Call = {}): Promise<HttpAnswer> {
   const { method = call.json === undefined ? "GET" : "POST", token, headers, json } = call;
+  const body = json === undefined ? call.body : JSON.stringify(json);
   return http(url, {
     ...to,
     method,
     headers: { ...bearerHeader(token), ...(json !== undefined && { "content-type": "application/json" }), ...headers },
-    ...(json !== undefined && { body: JSON.stringify(json) }),
+    ...(body !== undefined && { body }),
   });
 }
 

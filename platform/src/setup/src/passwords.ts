@@ -7,18 +7,27 @@ import type { Places } from "./places.ts";
 export const databases = [
   { service: "user-service", database: "users" },
   { service: "video-service", database: "videos" },
+  { service: "chat-service", database: "chats" },
 ] as const;
+
+/** The services that speak to the message broker, each as a user of its own, and the one who makes the stream. */
+export const brokerServices = ["user-service", "video-service", "chat-service"] as const;
+export const brokerAdmin = "broker_admin";
 
 const Passwords = z.record(z.string(), z.string().min(32));
 
-/** PostgreSQL's roles and their passwords: the superuser, and for each service an owner (migrations) and the service's own role. */
+/**
+ * Passwords by role. PostgreSQL's: the superuser, and for each service an owner (migrations) and the service's own role. The broker's: its
+ * administrator, and a user for each service.
+ */
 export type Passwords = Readonly<Record<string, string>>;
 
-/** Finds the passwords, and makes those that are missing: what exists is in use by a database, and never changes here. */
+/** Finds the passwords, and makes those that are missing: what exists is in use, and never changes here. */
 export function openPasswords(places: Places): Passwords {
   const text = readIfThere(places.passwords);
   const known = text === undefined ? {} : Passwords.parse(JSON.parse(text));
-  const roles = ["postgres", ...databases.flatMap(({ database }) => [ownerOf(database), roleOf(database)])];
+  const databaseRoles = databases.flatMap(({ database }) => [ownerOf(database), roleOf(database)]);
+  const roles = ["postgres", ...databaseRoles, brokerAdmin, ...brokerServices.map(brokerUserOf)];
   const passwords = Object.fromEntries(roles.map((role) => [role, known[role] ?? randomBytes(32).toString("base64url")]));
   writePrivate(places.passwords, `${JSON.stringify({ ...known, ...passwords }, undefined, 2)}\n`);
   return passwords;
@@ -39,4 +48,9 @@ export function ownerOf(database: string): string {
 /** The role that a service works with: it reads and writes rows, and changes no table. */
 export function roleOf(database: string): string {
   return `${database}_service`;
+}
+
+/** The key of a service's password for the broker. */
+export function brokerUserOf(service: string): string {
+  return `broker_${service}`;
 }

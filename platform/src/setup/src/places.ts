@@ -10,6 +10,7 @@ export interface Places {
   readonly signingKeys: string;
   readonly manifests: string;
   readonly postgres: string;
+  readonly nats: string;
 }
 
 /** `PLATFORM_STATE` names the folder; without it, `.state` in the platform's folder. */
@@ -24,5 +25,6 @@ export function placesOf(env: NodeJS.ProcessEnv): Places {
     signingKeys: join(root, "identity-provider", "signing-keys.json"),
     manifests: join(root, "manifests"),
     postgres: join(root, "postgres"),
+    nats: join(root, "nats"),
   };
 }

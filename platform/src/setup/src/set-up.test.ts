@@ -41,8 +41,13 @@ describe("setUp", () => {
     const authority = new X509Certificate(readFileSync(places.caCertificate));
     for (const [name, host] of [
       ["gateway", "user.example.com"],
+      ["gateway", "chat.example.com"],
       ["database", "db.platform.internal"],
       ["identity-provider", "idp.platform.internal"],
+      ["broker", "nats.platform.internal"],
+      ["edge", "video.example.com"],
+      ["edge", "user.localhost"],
+      ["identity-provider", "idp.localhost"],
     ] as const) {
       expect(certificate(name).checkHost(host)).toBe(host);
       expect(certificate(name).verify(authority.publicKey)).toBe(true);
@@ -70,6 +75,10 @@ describe("setUp", () => {
       ["istio-ingress", "platform-gateway-tls", ["tls.crt", "tls.key"]],
       ["platform", "user-service-database", ["url", "ca.crt"]],
       ["platform", "video-service-database", ["url", "ca.crt"]],
+      ["platform", "chat-service-database", ["url", "ca.crt"]],
+      ["platform", "user-service-broker", ["url", "ca.crt"]],
+      ["platform", "video-service-broker", ["url", "ca.crt"]],
+      ["platform", "chat-service-broker", ["url", "ca.crt"]],
     ]);
     const url = new URL(Buffer.from(secrets[1].data.url, "base64").toString());
     expect(url).toMatchObject({
@@ -78,5 +87,8 @@ describe("setUp", () => {
       password: readPasswords(places)["users_service"],
       pathname: "/users",
     });
+    const broker = new URL(Buffer.from(secrets[6].data.url, "base64").toString());
+    expect(broker).toMatchObject({ protocol: "tls:", host: "nats.platform.internal:4222", username: "chat-service" });
+    expect(broker.password).toBe(readPasswords(places)["broker_chat-service"]);
   });
 });
