@@ -19,7 +19,7 @@ afterAll(() => lab.close());
 
 test("evaluator and real Envoys agree on 300 generated requests", () => {
   expect(result.pairs).toBeGreaterThanOrEqual(PAIRS);
-  expect(result.disagreements).toEqual([]);
+  expect(result.disagreements.map(({ seed, call, differences }) => ({ seed, call, differences }))).toEqual([]);
 });
 
 test("few calls are skipped, and few agree only when they are made again", () => {
