@@ -57,7 +57,7 @@ describe.skipIf(envoy === undefined)("a real Envoy behind the relay", () => {
     await world.startControlPlane();
     await world.startRelay();
     world.startEnvoy();
-  }, 30_000);
+  }, 90_000);
 
   afterAll(() => world.close());
 
@@ -82,7 +82,7 @@ describe.skipIf(envoy === undefined)("a real Envoy behind the relay", () => {
     world.set(snapshot(wanted));
     // Envoy gives up waiting for a warming cluster's endpoints after 15 s: half of it shows that they were sent.
     await until("all is acknowledged", () => world.isSynced(), 7_000);
-    await until("it took effect", async () => matches(await get(), expected), 2_000).catch(() => undefined);
+    await until("it took effect", async () => matches(await get(), expected), 30_000).catch(() => undefined);
     expect(await get()).toMatchObject(expected);
   });
 

@@ -104,11 +104,11 @@ test("F20: the agent is killed: its Envoys serve on, the next agent adopts them,
 test("F19: an Envoy is killed: it comes back with its configuration, and serves within seconds", async () => {
   const [before = 0] = envoys("shop_target-v1");
   process.kill(before, "SIGKILL");
-  await waitFor("another Envoy runs", () => envoys("shop_target-v1").some((pid) => pid !== before), { timeoutMs: 5000 });
-  await waitFor("it serves", targetAnswers, { timeoutMs: 10_000 });
+  await waitFor("another Envoy runs", () => envoys("shop_target-v1").some((pid) => pid !== before));
+  await waitFor("it serves", targetAnswers);
   await waitFor("status says so", allAcknowledged);
   // The Pod may be seen as not ready, and its endpoint go, when the new Envoy already answers: served is who is served on end.
-  await waitFor("many in a row are answered", () => answersInARow(500), { timeoutMs: 20_000 });
+  await waitFor("many in a row are answered", () => answersInARow(500));
 });
 
 async function answersInARow(count: number): Promise<boolean> {
@@ -141,7 +141,7 @@ test("F2: with the control plane away, an Envoy that is killed comes back from t
   });
   expect((await kumiko(["status"], shop.mesh.dir)).code).toBe(3);
   renameSync(away, handedOver);
-  await waitFor("the control plane is back and has all proxies", allAcknowledged, { timeoutMs: 30_000 });
+  await waitFor("the control plane is back and has all proxies", allAcknowledged);
   expect(await requests.stop()).toEqual(["200"]);
 });
 

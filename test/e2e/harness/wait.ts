@@ -12,7 +12,7 @@ export async function waitFor<T>(
   check: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, false | undefined>> {
-  const deadline = performance.now() + (options.timeoutMs ?? 20_000);
+  const deadline = performance.now() + (options.timeoutMs ?? 60_000);
   let lastError: unknown;
   for (;;) {
     try {
