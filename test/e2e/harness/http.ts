@@ -1,5 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { onTestFinished } from "vitest";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -58,10 +59,13 @@ export interface Load {
   stop(): Promise<{ readonly byStatus: Readonly<Record<string, number>>; readonly total: number }>;
 }
 
-/** Sends requests one after another on several connections until told to stop; counts answers by status. */
+/** Sends requests one after another on several connections until told to stop, or until the test ends; counts answers by status. */
 export function keepRequesting(send: () => Promise<HttpAnswer>, concurrency = 4): Load {
   const byStatus: Record<string, number> = {};
   let stopped = false;
+  onTestFinished(() => {
+    stopped = true;
+  });
   const loops = Array.from({ length: concurrency }, async () => {
     while (!stopped) {
       const key = await send().then(
