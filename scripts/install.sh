@@ -96,7 +96,7 @@ if ! installed; then
   command -v npm >/dev/null 2>&1 || install_packages "the build" nodejs npm
   say "install: npm packages (npm ci)"
   rm -f "$stamp"
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || {
+  npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >&2 || {
     say "error: npm ci failed (above); once it is put right, run the command again"
     exit 1
   }

@@ -5,6 +5,8 @@ import {
   createSignIns,
   type Gateway,
   LOBBY,
+  markOf,
+  MESSAGES_PER_ROOM,
   type LoadResult,
   newestOf,
   openGateway,
@@ -79,7 +81,8 @@ async function underLoad(
     await load;
   }
   const result = await load;
-  const { wrong } = await checkAcknowledged(result.acknowledged, { gateway, token: reader(), before, patienceMs: 30_000 });
+  const options = { gateway, token: reader(), before, mark: markOf(settings.seed), patienceMs: 30_000 };
+  const { wrong } = await checkAcknowledged(result.acknowledged, options);
   return { result, wrong };
 }
 
@@ -98,6 +101,14 @@ function setCanary(weight: number): void {
     return text.replaceAll(/weight: \d+/g, () => `weight: ${weights[index++ % 2]}`);
   });
 }
+
+test("the demo data is brought in once: a second time it is found", async () => {
+  const again = await seed(gateway, signIns);
+  const withoutTokens = ({ members, videos, rooms }: World) => ({ videos, rooms, members: members.map(({ id, user }) => ({ id, user })) });
+  expect(withoutTokens(again)).toEqual(withoutTokens(world));
+  const newest = await newestOf(world.rooms, { gateway, token: reader() });
+  expect([...newest.values()]).toEqual(world.rooms.map(() => MESSAGES_PER_ROOM));
+});
 
 describe("under load through all flows", () => {
   test("a canary goes from 0 to 100 %, somebody signs up, a moderator publishes; nothing fails, and nothing is lost", async () => {
@@ -168,7 +179,6 @@ describe("killed under load", () => {
       }
       await load.answered(20);
     });
-    console.log(result, wrong);
     expect(result.failures.filter(({ isClear }) => !isClear)).toEqual([]);
     expect(wrong).toEqual([]);
     expect(result.acknowledged.messages.length).toBeGreaterThan(0);

@@ -20,6 +20,8 @@ export interface CheckOptions {
   readonly token: string;
   /** How far back each room is read: the newest message's number before the run. */
   readonly before: ReadonlyMap<string, number>;
+  /** What is in every text of the run and in no other: of those none may be there twice, acknowledged or not. */
+  readonly mark: string;
   /** How long events may take to arrive. */
   readonly patienceMs: number;
 }
@@ -33,12 +35,8 @@ export async function checkAcknowledged(given: Acknowledged, options: CheckOptio
   const { gateway } = options;
   for (const [room, texts] of Map.groupBy(given.messages, ({ room }) => room)) {
     const said = await textsOf(room, options);
-    wrong.push(
-      ...notOnce(
-        texts.map(({ text }) => text),
-        said,
-      ).map((text) => `message ${text}`),
-    );
+    const expected = texts.map(({ text }) => text);
+    wrong.push(...notOnce(expected, said, options.mark).map((text) => `message ${text}`));
   }
   await inParallel(4, given.uploads, async ({ id, token, sha256 }) => {
     const { body } = await ask(gateway, { host: "video.example.com", path: `/api/v1/videos/${id}/content`, token }, 200);
@@ -61,16 +59,16 @@ export async function checkAcknowledged(given: Acknowledged, options: CheckOptio
 async function eventsNotOnce(told: readonly string[], options: CheckOptions): Promise<readonly string[]> {
   const deadline = performance.now() + options.patienceMs;
   for (;;) {
-    const wrong = told.length === 0 ? [] : notOnce(told, await textsOf(LOBBY, options));
+    const wrong = told.length === 0 ? [] : notOnce(told, await textsOf(LOBBY, options), options.mark);
     if (wrong.length === 0 || performance.now() > deadline) return wrong;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
 
-function notOnce(expected: readonly string[], there: readonly string[]): readonly string[] {
-  const counts = new Map<string, number>();
-  for (const text of there) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return expected.filter((text) => counts.get(text) !== 1).map((text) => `"${text}": ${counts.get(text) ?? 0} times`);
+function notOnce(expected: readonly string[], there: readonly string[], mark: string): readonly string[] {
+  const counts = new Map<string, number>(expected.map((text) => [text, 0]));
+  for (const text of there) if (text.includes(mark)) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].filter(([, count]) => count !== 1).map(([text, count]) => `"${text}": ${count} times`);
 }
 
 async function textsOf(room: string, { gateway, token, before }: CheckOptions): Promise<readonly string[]> {

@@ -98,10 +98,15 @@ async function perform(step: Step, dueMs: number, seed: number, parts: FlowParts
       sinceMs = performance.now();
     }
   };
-  const turn = { random: createRandom(seed, step.index), mark: `${seed}-${step.index}`, measure };
+  const turn = { random: createRandom(seed, step.index), mark: `${markOf(seed)}${step.index}`, measure };
   await flows[step.kind](parts, turn).catch(() => {
     // Counted where it was measured.
   });
+}
+
+/** What is in every text of a run. */
+export function markOf(seed: number): string {
+  return `${seed}-`;
 }
 
 function toFailure(error: unknown): { readonly what: string; readonly isClear: boolean } {

@@ -1,14 +1,14 @@
 // `node src/main.ts seed` brings the demo data in. `node src/main.ts load` does too, and then drives traffic; exit code 1 where something failed:
 // --rate=40 steps a second, --seconds=60, --seed=N for the same steps again (else another, printed), --via=gateway or the edge in front of it.
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { main, port, readConfig } from "@platform/service-kit";
+import { ConfigError, main, port, readConfig } from "@platform/service-kit";
 import { placesOf } from "@platform/setup";
 import * as z from "zod";
 import { checkAcknowledged, LOBBY, newestOf } from "./check.ts";
 import { openGateway } from "./gateway.ts";
-import { type LoadParts, runLoad } from "./load.ts";
+import { type LoadParts, markOf, runLoad } from "./load.ts";
 import { createSignIns } from "./members.ts";
 import type { LoadSettings } from "./plan.ts";
 import { seed } from "./seed.ts";
@@ -36,6 +36,7 @@ await main(async () => {
   const { command, ...options } = readArguments();
   const config = readConfig(shape, process.env);
   const places = placesOf(process.env);
+  if (!existsSync(places.caCertificate)) throw new ConfigError(`nothing has run with its state in ${places.root}: ./kumiko up platform`);
   const at = options.via === "edge" ? config.PLATFORM_EDGE_PORT : config.PLATFORM_GATEWAY_PORT;
   const gateway = openGateway({ port: at, ca: readFileSync(places.caCertificate, "utf8") });
   const signIns = createSignIns(places, config.PLATFORM_IDENTITY_PORT);
@@ -54,10 +55,10 @@ function readArguments(): z.output<typeof Options> & { readonly command: "seed" 
   const options = { rate: string, seconds: string, seed: string, via: string };
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   const [command] = positionals;
-  if (positionals.length !== 1 || (command !== "seed" && command !== "load")) throw new Error(USAGE);
+  if (positionals.length !== 1 || (command !== "seed" && command !== "load")) throw new ConfigError(USAGE);
   const read = Options.safeParse(values);
   if (!read.success)
-    throw new Error(`${read.error.issues.map(({ path, message }) => `--${path.join()}: ${message}`).join("\n")}\n${USAGE}`);
+    throw new ConfigError(`${read.error.issues.map(({ path, message }) => `--${path.join()}: ${message}`).join("\n")}\n${USAGE}`);
   return { command, ...read.data };
 }
 
@@ -70,7 +71,13 @@ async function load(settings: LoadSettings, parts: LoadParts): Promise<void> {
   process.once("SIGINT", () => stop.abort());
   const result = await runLoad(settings, { ...parts, signal: stop.signal });
   process.stdout.write(`${toTable(result)}\n`);
-  const checked = await checkAcknowledged(result.acknowledged, { gateway, token, before, patienceMs: EVENTS_MS });
+  const checked = await checkAcknowledged(result.acknowledged, {
+    gateway,
+    token,
+    before,
+    mark: markOf(settings.seed),
+    patienceMs: EVENTS_MS,
+  });
   process.stdout.write(`${checkedLines(checked)}\n`);
   if (result.failures.length > 0 || checked.wrong.length > 0) process.exitCode = 1;
 }

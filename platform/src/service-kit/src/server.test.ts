@@ -83,6 +83,20 @@ describe("a service's server", () => {
     expect(lines.join("")).toContain("hunter2");
   });
 
+  test("a request is one line, with what was asked and what came of it", async () => {
+    const { server, lines } = build();
+    await server.inject({ url: "/nowhere?secret=1" });
+    const own = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(own).toEqual([
+      expect.objectContaining({
+        msg: "request completed",
+        req: { method: "GET", path: "/nowhere" },
+        res: { status: 404 },
+        responseTime: expect.any(Number) as number,
+      }),
+    ]);
+  });
+
   test("no token reaches the log, even where a handler logs headers", async () => {
     const { server, lines } = build();
     await server.inject({
