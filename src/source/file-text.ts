@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { LIMITS } from "./limits.ts";
@@ -5,9 +6,12 @@ import { LIMITS } from "./limits.ts";
 /** The text of a configuration file: UTF-8, at most 4 MiB, a regular file. What stands in the way is a diagnostic. */
 export async function readFileText(file: string): Promise<string | Diagnostic> {
   try {
-    const handle = await open(file, "r");
+    // A pipe without a writer would hold up whoever opens it.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { size } = await handle.stat();
+      const stat = await handle.stat();
+      if (!stat.isFile() && !stat.isDirectory()) return unreadable(file, { code: "SPECIAL" });
+      const { size } = stat;
       if (size > LIMITS.fileBytes) return tooLarge(file);
       // What a writer adds meanwhile comes with the next change that is noticed.
       const bytes = new Uint8Array(size);
@@ -23,7 +27,12 @@ export async function readFileText(file: string): Promise<string | Diagnostic> {
 
 export function unreadable(file: string, error: unknown): Diagnostic {
   const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-  const reasons: Readonly<Record<string, string>> = { ENOENT: "it does not exist", EACCES: "no permission", EISDIR: "it is a folder" };
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: "it does not exist",
+    EACCES: "no permission",
+    EISDIR: "it is a folder",
+    SPECIAL: "it is no regular file",
+  };
   return diagnostic("KMK0001", {
     message: `${file} can't be read: ${reasons[code] ?? code}`,
     help: `check it: ls -la ${file}`,
