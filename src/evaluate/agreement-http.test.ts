@@ -6,7 +6,7 @@ import { istioYaml, podYaml, secretYaml, serviceYaml } from "../testing/wire-mes
 const NET = wireNet(2);
 const at = (last: number) => `${NET}.${last}`;
 const [WEB, USERS1, USERS2, COPY, GATEWAY, DEAD] = [at(2), at(3), at(4), at(5), at(6), at(7)];
-const VIP = { users: "10.96.7.1", grpc: "10.96.7.2", copy: "10.96.7.3", dead: "10.96.7.4" };
+const VIP = { users: "10.96.7.1", grpc: "10.96.7.2", copy: "10.96.7.3", dead: "10.96.7.4", empty: "10.96.7.5" };
 const USERS = "users.shop.svc.cluster.local";
 const GRPC = "grpc.shop.svc.cluster.local";
 
@@ -24,6 +24,7 @@ const MESH = [
   serviceYaml("grpc", VIP.grpc, { grpc: [3090, 9201] }, { app: "users" }),
   serviceYaml("copy", VIP.copy, { http: [3080, 9200] }),
   serviceYaml("dead", VIP.dead, { http: [3080, 9209] }),
+  serviceYaml("empty", VIP.empty, { http: [3080, 9209] }, { app: "nobody" }),
   subsets("users"),
   subsets("grpc"),
   istioYaml("VirtualService", "users", { hosts: [USERS, "a.test", "*.wild.test"], gateways: ["mesh", "public"], http: wireRoutes(USERS) }),
@@ -164,6 +165,8 @@ const SIMPLE_PATHS = [
   "/mirror-none",
   "/mirror-all",
   "/mirror-dead",
+  "/mirror-nowhere",
+  "/mirror-empty",
   "/direct",
   "/redirect",
   "/redirect?x=1",

@@ -24,6 +24,8 @@ export interface MeshView {
   answerOf?(request: ApplicationRequest): ApplicationAnswer;
   /** Whether a program listens there; where absent, on every port. */
   listensOn?(target: Target, port: number): boolean;
+  /** Whether the program there sends bytes before its client does; where absent, none does. */
+  speaksFirst?(target: Target, port: number): boolean;
   /** What of TLS an application or an outside host itself speaks on a port; with `plaintextToo` it tells the two by the first byte. */
   tlsOf?(
     target: Target,
@@ -97,7 +99,7 @@ export interface Received {
 interface OutcomeParts {
   readonly steps: readonly Step[];
   /** The resources that decided, most telling first. Empty where nothing but the request itself did. */
-  readonly because: readonly (Origin | "Profile/zero-trust")[];
+  readonly because: readonly (Origin | "Profile/zero-trust" | "Profile/istio")[];
   /** Workloads whose proxies the request passed, caller's first. */
   readonly via: readonly WorkloadRef[];
   /** Delays that proxies or the application made, milliseconds. */

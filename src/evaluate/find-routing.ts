@@ -3,7 +3,7 @@ import { VirtualHost_TlsRequirementType as TlsRequirement } from "../gen/envoy/c
 import type { HttpConnectionManager } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import type { Routing } from "./http-chain.ts";
-import type { HttpMessage } from "./http-message.ts";
+import { type HttpMessage, valuesOf } from "./http-message.ts";
 import { findRoute } from "./route-match.ts";
 import { find, originsAt, type Site, step, type Trail } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -29,7 +29,7 @@ export function routesOf(
   return resource === undefined ? undefined : { routes: resource.message as RouteConfiguration, resource, prefix: "" };
 }
 
-/** The virtual host and the route of a request. */
+/** The virtual host and the route of a request. One that doesn't say yet how it came (`x-forwarded-proto`) has no route (Envoy's rule). */
 export function findRouting(
   site: Site,
   source: RouteSource,
@@ -48,7 +48,9 @@ export function findRouting(
   const hostPath = `${prefix}virtualHosts[${index}]`;
   const atHost = step(trail, site, "virtual host", { resource, path: hostPath, detail: `${host.name} for ${message.authority}` });
   const known = { ...source, host, hostPath };
-  if (host.requireTls !== TlsRequirement.NONE && message.scheme !== "https") {
+  const proto = valuesOf(message, "x-forwarded-proto")[0] ?? "";
+  if (proto === "") return { routing: { ...known, redirectsToTls: false, because: [] }, trail: atHost };
+  if (host.requireTls !== TlsRequirement.NONE && proto !== "https") {
     const detail = "the virtual host takes TLS only";
     const routing = { ...known, redirectsToTls: true, because: originsAt(resource, hostPath) };
     return { routing, trail: step(atHost, site, "route", { resource, path: hostPath, detail }) };

@@ -31,7 +31,7 @@ export function serveHttp(chain: ChainSite, manager: HttpConnectionManager, trai
     const headers = prepared.location === undefined ? [] : [["location", prepared.location] as const];
     const { status, body = "" } = prepared;
     const reply = localReply(refused, { status, grpc: isGrpc(stream.message), because: [], headers, body });
-    // The manager answers by the route of the request as it came; a codec that could not read it knows none.
+    // The manager answers by the route of the request as it came (where it has `x-forwarded-proto`); a codec that could not read it knows none.
     const routes = body === "" ? routesOf(site, manager, listener, chainPath) : undefined;
     const asked = splitTarget(stream.message);
     return routes === undefined
@@ -48,11 +48,11 @@ export function serveHttp(chain: ChainSite, manager: HttpConnectionManager, trai
     const waiting = step(trail, site, "route", { resource: listener, path: chainPath, detail: "the routes have not come" });
     return localReply(waiting, { status: 404, grpc: isGrpc(message), because: originsAt(listener, chainPath) });
   }
+  const routed = findRouting(site, source, message, trail);
   if (!isUpgradeAllowed(manager, message)) {
     const refused = step(trail, site, "connection manager", { resource: listener, path: chainPath, detail: "the upgrade is not allowed" });
-    return localReply(refused, { status: 403, grpc: false, because: [] });
+    return answerOnRoute(localReply(refused, { status: 403, grpc: false, because: [] }), { message, routing: routed.routing });
   }
-  const routed = findRouting(site, source, message, trail);
   return runFilters(manager.httpFilters, {
     ...chain,
     message,

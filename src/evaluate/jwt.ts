@@ -7,7 +7,7 @@ import { isPreflight } from "./preflight.ts";
 import { firstFailure } from "./route-match.ts";
 import { lowerAscii } from "./string-match.ts";
 import { type Found, tokensOf, withoutToken } from "./token-places.ts";
-import { checkToken, hasThreeParts, readToken, type Token, type TokenStatus } from "./token.ts";
+import { checkToken, readToken, type Token, type TokenStatus } from "./token.ts";
 import { Undecidable } from "./undecidable.ts";
 
 interface Verified {
@@ -18,7 +18,7 @@ interface Verified {
 
 type Verdict =
   | { readonly status: "ok"; readonly verified: readonly Verified[] }
-  | { readonly status: Exclude<TokenStatus, "ok">; readonly provider: string | undefined };
+  | { readonly status: Exclude<TokenStatus, "ok">; readonly provider: string | undefined; readonly trouble?: string };
 
 export type Authenticated =
   | {
@@ -66,7 +66,7 @@ export function authenticate(config: JwtAuthentication, message: HttpMessage, vi
     const status = verdict.status === "audience" ? 403 : 401;
     const error = verdict.status === "missing" ? "" : ', error="invalid_token"';
     const challenge = `Bearer realm="${originalUri(message)}"${error}`;
-    const text = REFUSALS[verdict.status];
+    const text = verdict.trouble ?? REFUSALS[verdict.status];
     return { kind: "refused", status, detail: `token refused: ${verdict.status}`, provider: verdict.provider, challenge, text };
   }
   return { kind: "passed", ...applied(log, verdict.verified, message) };
@@ -76,12 +76,12 @@ export function authenticate(config: JwtAuthentication, message: HttpMessage, vi
 const REFUSALS: Readonly<Record<Exclude<TokenStatus, "ok">, string>> = {
   missing: "Jwt is missing",
   "unknown-issuer": "Jwt issuer is not configured",
-  "bad-sections": "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
-  // Which part is bad is said, too: header, payload or signature.
+  // What is bad is said.
   "bad-format": "Jwt ",
   "not-yet-valid": "Jwt not yet valid",
   expired: "Jwt is expired",
   audience: "Audiences in Jwt are not allowed",
+  "no-key": "Jwks doesn't have key to match kid or alg from Jwt",
   "bad-signature": "Jwt verification fails",
 };
 
@@ -116,7 +116,7 @@ function verify({ requiresType: type }: JwtRequirement, asked: Asked): Verdict {
       return failed ?? { status: "ok", verified: verdicts.flatMap((verdict) => (verdict.status === "ok" ? verdict.verified : [])) };
     }
     case "allowMissing":
-      return verifyIfThere(Object.keys(asked.config.providers), asked);
+      return verifyIfThere(asked);
     default:
       throw new Undecidable(`jwt_authn requirement ${type.case}`);
   }
@@ -132,25 +132,16 @@ function verifyProvider(name: string, asked: Asked): Verdict {
 }
 
 function verifyAny(requirements: readonly JwtRequirement[], asked: Asked): Verdict {
+  const others = requirements.filter(({ requiresType }) => requiresType.case !== "allowMissing");
+  const mayMiss = others.length < requirements.length;
+  if (others.length === 0) return mayMiss ? verifyIfThere(asked) : { status: "ok", verified: [] };
   let worst: Verdict | undefined;
-  const named: string[] = [];
-  let mayMiss = false;
-  for (const requirement of requirements) {
-    if (requirement.requiresType.case === "allowMissing") {
-      mayMiss = true;
-      continue;
-    }
-    if (requirement.requiresType.case === "providerName") named.push(requirement.requiresType.value);
+  for (const requirement of others) {
     const verdict = verify(requirement, asked);
     if (verdict.status === "ok") return verdict;
     worst = graver(worst, verdict);
   }
-  if (mayMiss) {
-    const verdict = verifyIfThere(named, asked);
-    if (verdict.status === "ok") return verdict;
-    worst = graver(worst, verdict);
-  }
-  return worst ?? { status: "ok", verified: [] };
+  return worst === undefined || (mayMiss && worst.status === "missing") ? { status: "ok", verified: [] } : worst;
 }
 
 /** A token that is missing says less than somebody else's, and that less than one that is bad; of two bad ones the last counts. */
@@ -160,14 +151,11 @@ function graver(one: Verdict | undefined, other: Verdict): Verdict {
 }
 
 /** Nothing to verify is fine; what is there must be good by the provider of its issuer. */
-function verifyIfThere(names: readonly string[], asked: Asked): Verdict {
-  const { providers } = asked.config;
-  for (const name of names) if (providers[name] !== undefined) asked.log.push({ begins: providers[name] });
-  const texts = tokensOf(
-    names.flatMap((name) => providers[name] ?? []),
-    asked.message,
-  );
-  return verifyAll(texts, asked, (issuer) => Object.entries(providers).find(([, provider]) => provider.issuer === issuer));
+function verifyIfThere(asked: Asked): Verdict {
+  const providers = Object.entries(asked.config.providers);
+  for (const [, begins] of providers) asked.log.push({ begins });
+  const all = providers.map(([, provider]) => provider);
+  return verifyAll(tokensOf(all, asked.message), asked, (issuer) => providers.find(([, provider]) => provider.issuer === issuer));
 }
 
 function verifyAll(
@@ -178,7 +166,7 @@ function verifyAll(
   const verified: Verified[] = [];
   for (const { text, issuers } of found) {
     const token = readToken(text);
-    if (token === undefined) return { status: hasThreeParts(text) ? "bad-format" : "bad-sections", provider: undefined };
+    if ("trouble" in token) return { status: "bad-format", provider: undefined, trouble: token.trouble };
     if (!issuers.some((issuer) => issuer === "" || issuer === token.payload["iss"]))
       return { status: "unknown-issuer", provider: undefined };
     const [name, provider] = providerFor(token.payload["iss"]) ?? [];

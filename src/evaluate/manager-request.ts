@@ -38,16 +38,12 @@ const METHODS = new Set(
   ).split(" "),
 );
 
-/** HTTP/2 may send each cookie in a line of its own; the codec puts them together. */
+/** HTTP/2 may send each cookie in a line of its own; the codec puts them together, and leaves out what is empty then. */
 function withOneCookie(message: HttpMessage): HttpMessage {
   const cookies = message.version === "http2" ? valuesOf(message, "cookie") : [];
-  return cookies.length > 1
-    ? withHeader(
-        message,
-        "cookie",
-        cookies.reduce((all, next) => (all === "" ? next : `${all}; ${next}`)),
-      )
-    : message;
+  if (cookies.length === 0) return message;
+  const whole = cookies.reduce((all, next) => (all === "" ? next : `${all}; ${next}`));
+  return whole === "" ? withoutHeaders(message, ["cookie"]) : withHeader(message, "cookie", whole);
 }
 
 /** Of these Envoy keeps one line, whatever came: the values joined by commas. */
@@ -80,11 +76,16 @@ function checkSize({ commonHttpProtocolOptions, maxRequestHeadersKb }: HttpConne
   return message.version === "http2" ? { kind: "reset", detail } : { ...refuse(431, detail), body: "Request Header Fields Too Large" };
 }
 
+/** Which of the two counts is what request smuggling lives on: Envoy's HTTP/1 codec takes no request with both. */
+const FRAMING = ["transfer-encoding", "content-length"];
+
 function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
   const { commonHttpProtocolOptions } = manager;
   if (message.version === "http1" && !METHODS.has(message.method)) return misread(message, `method ${message.method} is unknown`);
   if (!/^[!-~]*$/.test(message.path)) return message.version === "http2" ? refuse(400, BAD_PATH) : misread(message, BAD_PATH);
   if (!AUTHORITY.test(message.authority)) return misread(message, "the host has a character that no host has");
+  if (message.version === "http1" && FRAMING.every((name) => valuesOf(message, name).length > 0))
+    return misread(message, "the request has two lengths: transfer-encoding and content-length");
   const action = commonHttpProtocolOptions?.headersWithUnderscoresAction ?? Underscores.ALLOW;
   const underscored = message.headers.filter(([name]) => name.includes("_")).map(([name]) => name);
   if (underscored.length > 0 && action === Underscores.REJECT_REQUEST) {
@@ -112,7 +113,10 @@ function refuse(status: number, detail: string): Extract<Prepared, { readonly ki
 function preparePath(manager: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
   let path = message.path;
   if (message.method === "CONNECT") throw new Undecidable("CONNECT requests");
-  if (!path.startsWith("/")) return refuse(path === "*" ? 404 : 400, "the path does not begin with a slash");
+  if (!path.startsWith("/")) {
+    const detail = "the path does not begin with a slash";
+    return path === "*" ? refuse(404, detail) : message.version === "http2" ? refuse(400, detail) : misread(message, detail);
+  }
   if (path.includes("#")) return refuse(400, "the path has a fragment");
   const action = manager.pathWithEscapedSlashesAction;
   const unescaped = unescapeSlashes(path);

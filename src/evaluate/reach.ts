@@ -43,5 +43,8 @@ function deliver(view: MeshView, target: Target, { port, stream, tls, peer }: De
   const known = { to: target, port, tls, ...(peer !== undefined && { principal: peer }) };
   // Within one TLS another one was meant for somebody who isn't there: its client gives up.
   if (tls && stream.kind === "tls") return ends(trail, { kind: "closed", phase: "later", because: [] });
+  // A greeting is no HTTP: who speaks that gives up.
+  if (stream.kind === "http" && view.speaksFirst?.(target, port) === true)
+    return ends(trail, { kind: "closed", phase: "later", because: [], error: "protocol" });
   return stream.kind === "http" ? answerBy(view, stream.message, known, trail) : receiveBytes(known, trail);
 }

@@ -9,20 +9,31 @@ export interface Found {
   readonly issuers: readonly string[];
 }
 
-/** Every token in the places where these providers look. */
+/** Every token in the places where these providers look, in the order in which Envoy verifies them: cookies, parameters, headers, the last name first. */
 export function tokensOf(providers: readonly JwtProvider[], message: HttpMessage): readonly Found[] {
-  const found = new Map<string, Found>();
+  const places = new Map<string, Place>();
   for (const provider of providers) {
-    const add = (place: string, text: string | undefined) => {
-      if (text !== undefined) found.set(place, { text, issuers: [...(found.get(place)?.issuers ?? []), provider.issuer] });
+    const add = (key: string, texts: Place["texts"]) => {
+      const issuers = [...(places.get(key)?.issuers ?? []), provider.issuer];
+      places.set(key, { texts, issuers });
     };
     const { headers, params } = placesOf(provider);
-    for (const { name, valuePrefix } of headers)
-      add(`header ${lowerAscii(name)} ${valuePrefix}`, afterPrefix(valuesOf(message, lowerAscii(name))[0], valuePrefix));
-    for (const name of params) add(`param ${name}`, decoded(queryOf(message.path).get(name)));
-    for (const name of provider.fromCookies) add(`cookie ${name}`, cookieOf(message, name));
+    for (const { name, valuePrefix } of headers) add(`1 ${lowerAscii(name)}${valuePrefix}`, () => headerTokens(message, name, valuePrefix));
+    for (const name of params) add(`2 ${name}`, () => [decoded(queryOf(message.path).get(name)) ?? []].flat());
+    for (const name of provider.fromCookies) add(`3 ${name}`, () => [cookieOf(message, name) ?? []].flat());
   }
-  return [...found.values()];
+  const sorted = [...places].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.flatMap(([, { texts, issuers }]) => texts().map((text) => ({ text, issuers }))).toReversed();
+}
+
+interface Place {
+  readonly texts: () => readonly string[];
+  readonly issuers: readonly string[];
+}
+
+/** Each line of the header may hold one. */
+function headerTokens(message: HttpMessage, name: string, prefix: string): readonly string[] {
+  return valuesOf(message, lowerAscii(name)).flatMap((line) => afterPrefix(line, prefix) ?? []);
 }
 
 /** Where nothing is said, tokens stand in `Authorization` or the parameter `access_token`. */
@@ -32,11 +43,14 @@ function placesOf({ fromHeaders, fromParams, fromCookies }: JwtProvider) {
   return { headers: fromHeaders, params: fromParams };
 }
 
-/** The first word behind the prefix, wherever that stands. */
-function afterPrefix(value: string | undefined, prefix: string): string | undefined {
-  const at = value?.indexOf(prefix) ?? -1;
-  const text = value === undefined || at === -1 ? "" : value.slice(at + prefix.length).trimStart();
-  return text === "" ? undefined : (text.split(" ")[0] ?? text);
+/** What stands behind the prefix, wherever that is, from the first letter that a token may have; without such a letter all of the line. */
+function afterPrefix(line: string, prefix: string): string | undefined {
+  if (prefix === "") return line;
+  const at = line.indexOf(prefix);
+  if (at === -1) return undefined;
+  const rest = line.slice(at + prefix.length);
+  const start = rest.search(/[\w.-]/);
+  return start === -1 ? line : rest.slice(start);
 }
 
 function decoded(text: string | undefined): string | undefined {
@@ -57,7 +71,7 @@ function cookieOf(message: HttpMessage, name: string): string | undefined {
 /** The request without the token that a provider found in it; cookies stay. */
 export function withoutToken(message: HttpMessage, provider: JwtProvider): HttpMessage {
   const { headers, params } = placesOf(provider);
-  const holding = headers.filter(({ name, valuePrefix }) => afterPrefix(valuesOf(message, lowerAscii(name))[0], valuePrefix) !== undefined);
+  const holding = headers.filter(({ name, valuePrefix }) => headerTokens(message, name, valuePrefix).length > 0);
   return withoutQuery(
     withoutHeaders(
       message,
@@ -67,9 +81,15 @@ export function withoutToken(message: HttpMessage, provider: JwtProvider): HttpM
   );
 }
 
+/** Envoy writes what is left anew: decoded, and in the order of the names. */
 function withoutQuery(message: HttpMessage, params: readonly string[]): HttpMessage {
   const [path, query] = splitQuery(message.path);
-  const pairs = query === "" ? [] : query.slice(1).split("&");
-  const left = pairs.filter((pair) => !params.includes(pair.split("=")[0] ?? ""));
-  return left.length === pairs.length ? message : { ...message, path: left.length === 0 ? path : `${path}?${left.join("&")}` };
+  const pairs = (query === "" ? [] : query.slice(1).split("&")).map((pair) => {
+    const [name = "", ...value] = pair.split("=");
+    return [decoded(name) ?? "", decoded(value.join("=")) ?? ""] as const;
+  });
+  const left = pairs.filter(([name]) => !params.includes(name));
+  if (left.length === pairs.length) return message;
+  const sorted = left.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([name, value]) => `${name}=${value}`);
+  return { ...message, path: sorted.length === 0 ? path : `${path}?${sorted.join("&")}` };
 }

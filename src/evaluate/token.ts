@@ -8,17 +8,19 @@ export type TokenStatus =
   | "ok"
   | "missing"
   | "unknown-issuer"
-  | "bad-sections"
   | "bad-format"
   | "not-yet-valid"
   | "expired"
   | "audience"
+  | "no-key"
   | "bad-signature";
 
 export interface Token {
   readonly text: string;
   readonly payload: JsonObject;
   readonly algorithm: string;
+  /** "" for none. */
+  readonly keyId: string;
 }
 
 const LONGEST = 65_536;
@@ -39,39 +41,48 @@ const ALGORITHMS = new Set([
   "EdDSA",
 ]);
 
-/** Undefined for what is no token at all; signature and claims are not looked at. */
-export function readToken(text: string): Token | undefined {
-  const parts = text.split(".");
-  if (text.length > LONGEST || parts.length !== 3) return undefined;
-  const [header, payload] = parts.slice(0, 2).map(readObject);
-  if (header === undefined || payload === undefined || !ALGORITHMS.has(String(header["alg"]))) return undefined;
-  if (decodeBase64Url(parts[2] ?? "") === undefined && !/^[A-Za-z0-9\-_]+$/.test(parts[2] ?? "")) return undefined;
-  for (const claim of ["iss", "sub"]) if (payload[claim] !== undefined && typeof payload[claim] !== "string") return undefined;
-  for (const claim of ["exp", "nbf", "iat"]) if (payload[claim] !== undefined && typeof payload[claim] !== "number") return undefined;
-  return { text, payload, algorithm: String(header["alg"]) };
+/** A token, or, in the words of Envoy's JWT library, why this is none. Signature and time are not looked at. */
+export function readToken(text: string): Token | { readonly trouble: string } {
+  const [head = "", body = "", signed = ""] = text.split(".");
+  if (text.length > LONGEST || text.split(".").length !== 3 || head === "" || body === "" || signed === "")
+    return { trouble: "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections" };
+  const [header, payload] = [readObject(head), readObject(body)];
+  if (typeof header === "string") return { trouble: `Jwt header is ${header}` };
+  const { alg, kid } = header;
+  if (typeof alg !== "string" || !ALGORITHMS.has(alg)) return { trouble: "Jwt header [alg] is not supported" };
+  if (typeof payload === "string") return { trouble: `Jwt payload is ${payload}` };
+  for (const claim of ["iss", "sub"])
+    if (payload[claim] !== undefined && typeof payload[claim] !== "string")
+      return { trouble: `Jwt payload [${claim}] field is not a string` };
+  for (const claim of ["iat", "nbf", "exp"])
+    if (payload[claim] !== undefined && typeof payload[claim] !== "number")
+      return { trouble: `Jwt payload [${claim}] field is not an integer` };
+  // What stands behind a blank is passed over.
+  if (!isBase64Url(signed.split(" ")[0] ?? "")) return { trouble: "Jwt signature is an invalid Base64url encoded" };
+  return { text: text.split(" ")[0] ?? text, payload, algorithm: alg, keyId: typeof kid === "string" ? kid : "" };
 }
 
-/** None of them empty, and nothing in them that no token has. */
-export function hasThreeParts(text: string): boolean {
-  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text);
-}
-
-function readObject(part: string): JsonObject | undefined {
+/** In words what is wrong with it. */
+function readObject(part: string): JsonObject | string {
   const text = decodeBase64Url(part);
-  if (text === undefined) return undefined;
+  if (text === undefined && !isBase64Url(part)) return "an invalid Base64url encoded";
   try {
-    const value = JSON.parse(text) as JsonValue;
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+    const value = JSON.parse(text ?? "") as JsonValue;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : "an invalid JSON";
   } catch {
-    return undefined;
+    return "an invalid JSON";
   }
 }
 
+function isBase64Url(text: string): boolean {
+  return text.length % 4 !== 1 && /^[\w-]*$/.test(text);
+}
+
 /** Envoy's order: time, audience, then the signature. */
-export function checkToken({ text, payload, algorithm }: Token, provider: JwtProvider, nowMs: number, view: MeshView): TokenStatus {
+export function checkToken(token: Token, provider: JwtProvider, nowMs: number, view: MeshView): TokenStatus {
+  const { text, payload } = token;
   if (provider.subjects !== undefined || provider.requireExpiration || provider.maxLifetime !== undefined)
     throw new Undecidable("a token provider's subjects or lifetimes");
-  if (provider.issuer !== "" && payload["iss"] !== provider.issuer) return "unknown-issuer";
   const nowS = Math.floor(nowMs / 1000);
   const skew = provider.clockSkewSeconds === 0 ? DEFAULT_SKEW_S : provider.clockSkewSeconds;
   if (typeof payload["nbf"] === "number" && payload["nbf"] > nowS + skew) return "not-yet-valid";
@@ -80,16 +91,21 @@ export function checkToken({ text, payload, algorithm }: Token, provider: JwtPro
   const source = provider.jwksSourceSpecifier;
   if (source.case !== "localJwks" || source.value.specifier.case !== "inlineString") throw new Undecidable("keys that the proxy fetches");
   const keys = source.value.specifier.value;
-  return hasKeyFor(keys, algorithm) ? view.verifyToken(keys, text) : "bad-signature";
+  return hasKeyFor(keys, token) ? view.verifyToken(keys, text) : "no-key";
 }
 
 const KEY_TYPE: Readonly<Record<string, string>> = { HS: "oct", RS: "RSA", PS: "RSA", ES: "EC", Ed: "OKP" };
 
 /** A token must not choose an algorithm that its issuer's keys aren't for. */
-function hasKeyFor(keySet: string, algorithm: string): boolean {
+function hasKeyFor(keySet: string, { algorithm, keyId }: Token): boolean {
   try {
-    const { keys } = JSON.parse(keySet) as { readonly keys?: readonly { readonly kty?: string; readonly alg?: string }[] };
-    return (keys ?? []).some(({ kty, alg }) => kty === KEY_TYPE[algorithm.slice(0, 2)] && (alg === undefined || alg === algorithm));
+    const { keys } = JSON.parse(keySet) as { readonly keys?: readonly { readonly [name in "kty" | "alg" | "kid"]?: string }[] };
+    return (keys ?? []).some(
+      ({ kty, alg, kid = "" }) =>
+        kty === KEY_TYPE[algorithm.slice(0, 2)] &&
+        (alg === undefined || alg === algorithm) &&
+        (keyId === "" || kid === "" || kid === keyId),
+    );
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@ import type { Decision } from "../evaluate/index.ts";
 import { disagreements } from "./agreement.ts";
 import type { Call } from "./document.ts";
 import type { Answer, EngineName, PreparedTest } from "./engine.ts";
+import { inProfile } from "./in-profile.ts";
 import { judge } from "./judge.ts";
 import { type CallResult, describeMismatches, describeOutcome, pathOf, reasonsOf } from "./result.ts";
 
@@ -10,7 +11,7 @@ export function toCallResult(call: Call, answer: Answer, engine: EngineName, { l
   const common = { position: call.position, test: loaded.test.name, name: call.name, engine } as const;
   if ("failure" in answer)
     return { ...common, verdict: "fail", reason: answer.failure, mismatches: [], happened: answer.failure, because: [], path: [] };
-  const { decision } = answer;
+  const decision = inProfile(answer.decision, loaded.test.profile);
   const verdict = judge(call, decision, names);
   const shown = (verdict.verdict === "fail" ? verdict.outcome : undefined) ?? decision.outcomes[0]?.outcome;
   const mismatches = verdict.verdict === "fail" ? verdict.mismatches : [];

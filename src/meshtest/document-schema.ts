@@ -99,7 +99,7 @@ const EXPECT: Literal = {
     via: about({ is: "any", forms: [TEXT_FORM, { type: "null" }] }, "A workload whose proxy the request passed; null: none in between"),
     because: about(
       { is: "string", pattern: "^[A-Z][A-Za-z0-9]*(/[^/]+){1,2}$" },
-      "The resource that decided: Kind/namespace/name, or Profile/zero-trust",
+      "The resource that decided: Kind/namespace/name, or Profile/zero-trust or Profile/istio",
     ),
   },
 };

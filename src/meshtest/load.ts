@@ -110,10 +110,11 @@ const MENTION = /\bMeshTest\b/;
 
 async function loadFile(file: string, { shown, cwd, isSearched, watched }: Place): Promise<LoadedFile | undefined> {
   const text = await readFileText(file);
-  if (typeof text !== "string")
-    return isSearched
-      ? undefined
-      : { file: shown, tests: [], errors: [toFileError({ ...text, position: { file: shown, line: 1, column: 1 } })] };
+  if (typeof text !== "string") {
+    // What is too large may be anything; another file that can't be read may well be a test.
+    if (isSearched && text.code === "KMK0003") return undefined;
+    return { file: shown, tests: [], errors: [toFileError({ ...text, position: { file: shown, line: 1, column: 1 } })] };
+  }
   if (!MENTION.test(text)) return isSearched ? undefined : unusable(shown, `there is no ${KIND} in ${shown}`);
   const { documents, diagnostics } = readText(text, shown);
   if (diagnostics.length > 0) return { file: shown, tests: [], errors: diagnostics.map(toFileError) };
@@ -130,6 +131,11 @@ async function loadFile(file: string, { shown, cwd, isSearched, watched }: Place
     }
     const others = await readResources(checked.resources, { base: dirname(file), own: file, cwd, watched });
     errors.push(...others.errors);
+    // Without a whole file's resources a call could pass that nobody would let pass.
+    const lost = others.diagnostics.filter(
+      ({ severity, code }) => severity === "error" && !checked.test.expectDiagnostics.some((expected) => expected.code === code),
+    );
+    errors.push(...lost.map(toFileError));
     const declared = mergeDeclared([
       declare(own, checked.test.namespace),
       ...others.documents.map((more) => declare(more, checked.test.namespace)),

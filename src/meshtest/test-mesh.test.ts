@@ -77,6 +77,26 @@ describe("files", () => {
     expect(watched.paths).toContain(join(folder, "mesh"));
   });
 
+  test("under resources that can't be read as a whole keep the test from running, unless it expects so", async () => {
+    write("mesh/broken.yaml", "a: [\n");
+    write("t.yaml", meshTest({ spec: "  resources: [./mesh]\n" }));
+    write("expects.yaml", meshTest({ spec: "  resources: [./mesh]\n  expectDiagnostics: [{code: KMK0002}]\n" }));
+    const { files } = await load("t.yaml", "expects.yaml");
+    expect(files.map(({ file, tests, errors }) => [file, tests.length, errors.map((error) => `${error.file}:${error.line}`)])).toEqual([
+      ["t.yaml", 0, ["mesh/broken.yaml:2"]],
+      ["expects.yaml", 1, []],
+    ]);
+  });
+
+  test("of a folder that are no text may be tests: they are not passed over", async () => {
+    write("a/one.yaml", meshTest());
+    writeFileSync(join(folder, "a/two.yaml"), Buffer.from(meshTest().replace("name: t", "name: t\u00fc"), "latin1"));
+    expect((await load("a")).files.map(({ file, errors }) => [file, errors.length])).toEqual([
+      ["a/one.yaml", 0],
+      ["a/two.yaml", 1],
+    ]);
+  });
+
   test("that are missing under resources are an error at their line", async () => {
     write("t.yaml", meshTest({ spec: "  resources: [./mesh]\n" }));
     expect((await load("t.yaml")).files[0]?.errors).toMatchObject([

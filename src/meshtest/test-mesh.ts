@@ -13,6 +13,7 @@ import { answerOf } from "./echo.ts";
 import { type TestIssuers, verifyToken } from "./issuers.ts";
 import type { LoadedTest } from "./load.ts";
 import { gatewaySecrets, namedCertificate, type TestCertificate, trustTestIssuers } from "./prepare.ts";
+import { serverFirst } from "./server-first.ts";
 import { podsOf, type TestWorkload, workloadsOf } from "./workloads.ts";
 
 export interface SentToProxy {
@@ -109,6 +110,11 @@ export class TestMesh implements MeshView {
 
   listensOn(target: Target, port: number): boolean {
     return "external" in target || (this.workload(target)?.ports.some((own) => own.port === port) ?? false);
+  }
+
+  speaksFirst(target: Target, port: number): boolean {
+    const workload = "external" in target ? undefined : this.workload(target);
+    return workload !== undefined && serverFirst(workload, port, this) !== undefined;
   }
 
   /** An outside host ends TLS where it is spoken to in TLS; a workload on ports that are named or marked so. */

@@ -54,6 +54,13 @@ spec:
     - match: [{ uri: { prefix: /cors } }]
       corsPolicy: { allowOrigins: [{ exact: "https://a.test" }, { prefix: "https://b." }], allowMethods: [GET], allowHeaders: [x-a], maxAge: 60s, allowCredentials: true, exposeHeaders: [x-b] }
       route: [{ destination: { host: users.test.svc.cluster.local, subset: v1 } }]
+    - match: [{ uri: { exact: /made } }]
+      directResponse: { status: 201, body: { string: made } }
+    - match: [{ uri: { exact: /nothing } }]
+      directResponse: { status: 204, body: { string: lost } }
+    - match: [{ uri: { prefix: /back } }]
+      headers: { response: { set: { x-back: "4" } } }
+      route: [{ destination: { host: users.test.svc.cluster.local, subset: v1 } }]
     - match: [{ uri: { prefix: /missing } }]
       route: [{ destination: { host: users.test.svc.cluster.local, subset: v9 } }]
     - match: [{ uri: { prefix: / } }]
@@ -70,6 +77,7 @@ spec:
     - to: [{ operation: { paths: ["/area/*"], methods: [DELETE] } }]
     - to: [{ operation: { hosts: [secret.wild.test] } }]
     - when: [{ key: "request.headers[x-role]", values: [admin] }]
+    - to: [{ operation: { paths: [/back/denied] } }]
     - to: [{ operation: { paths: [/principal] } }]
       from: [{ source: { principals: [cluster.local/ns/test/sa/test] } }]
 ---
@@ -288,6 +296,18 @@ export const ROUTE_CASES: readonly Case[] = [
       ["x-envoy-internal", "true"],
     ],
   }),
+  ...["https", "http", "HTTPS"].flatMap((proto) =>
+    ["/redirect", "/back#x"].flatMap((path) => both(path, { headers: [["x-forwarded-proto", proto]] })),
+  ),
+  ...["/made?x=1", "/made", "/nothing", "/back/denied", "/back", "/back#x", "//back///denied//"].flatMap((path) => both(path)),
+  ...["/made", "/admin", "/missing"].flatMap((path) => both(path, { method: "HEAD" })),
+  ...both("/back", {
+    headers: [
+      ["upgrade", "other"],
+      ["connection", "upgrade"],
+    ],
+  }),
+  ...["users/", "us ers", "users#x", "users:80:81", "[::1]", "us%20ers", "users,a.test", "users|"].flatMap((host) => both("/", { host })),
   ...both("http://users/exact"),
   ...both("*", { method: "OPTIONS" }),
   ...both("/", { headers: [["x-echo-status", "503"]] }),

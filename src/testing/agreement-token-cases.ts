@@ -27,9 +27,12 @@ spec:
     - issuer: https://cookie.test
       jwks: '${jwksOf(OTHER)}'
       fromCookies: [sid]
-      fromHeaders: [{ name: x-token, prefix: "Token " }]
+      fromHeaders: [{ name: x-token, prefix: "Token " }, { name: x-bare, prefix: "Token " }]
       fromParams: [t]
       forwardOriginalToken: true
+    - issuer: https://bare.test
+      jwks: '${jwksOf(OTHER)}'
+      fromHeaders: [{ name: x-bare }, { name: a-bare }]
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -53,6 +56,7 @@ spec: { rules: [{}] }
 
 const good = token();
 const other = token({ iss: "https://cookie.test", aud: undefined }, OTHER);
+const bare = token({ iss: "https://bare.test", aud: undefined }, OTHER);
 const [head = "", payload = ""] = good.split(".");
 const forged = `${head}.${Buffer.from(JSON.stringify({ iss: "https://idp.test", sub: "root" })).toString("base64url")}.${good.split(".")[2]}`;
 
@@ -102,6 +106,11 @@ const CASES: readonly (readonly [title: string, given: Partial<Case>])[] = [
   ["without an issuer", { headers: sent("authorization", `Bearer ${token({ iss: undefined })}`) }],
   ["with a number for an issuer", { headers: sent("authorization", `Bearer ${token({ iss: 1 })}`) }],
   ["in the query", { path: `/?a=b&access_token=${good}&c=d` }],
+  ["in the query among others", { path: `/?c=d&access_token=${good}&a=b%2Cc%26&e&a=%41+b&%66=1` }],
+  ["with an end that is no number", { headers: sent("authorization", `Bearer ${token({ exp: "soon" })}`) }],
+  ["with a beginning that is no number", { headers: sent("authorization", `Bearer ${token({ nbf: "1" })}`) }],
+  ["with a list for a subject", { headers: sent("authorization", `Bearer ${token({ sub: ["a"] })}`) }],
+  ["with a payload that is no JSON", { headers: sent("authorization", `Bearer ${head}.${"x".repeat(8)}.${good.split(".")[2]}`) }],
   ["bad in the query", { path: "/?access_token=x" }],
   ["good, and bad in the query", { path: "/?access_token=x.y.z", headers: sent("authorization", `Bearer ${good}`) }],
   ["in a cookie", { headers: sent("cookie", `a=b; sid=${other}; c=d`) }],
@@ -114,6 +123,32 @@ const CASES: readonly (readonly [title: string, given: Partial<Case>])[] = [
   ],
   ["good, and another issuer's bad one", { headers: [...sent("authorization", `Bearer ${good}`), ...sent("x-token", "Token x.y.z")] }],
   ["in the other issuer's place", { headers: sent("x-token", `Token ${good}`) }],
+  ["without a word before it", { headers: sent("x-bare", bare) }],
+  ["nothing, where no word is before it", { headers: sent("x-bare", "") }],
+  ["with a word where none is", { headers: sent("x-bare", `JWT ${bare}`) }],
+  ["garbage behind one without a word", { headers: sent("x-bare", `${bare} x`) }],
+  ["good, then bad in a line of its own", { headers: sent("x-bare", bare, "x.y.z") }],
+  ["bad, then good in a line of its own", { headers: sent("x-bare", "x.y.z", bare) }],
+  ["good twice in lines of their own", { headers: sent("x-bare", bare, bare) }],
+  ["good with a word in the second line", { headers: sent("x-token", "Basic abc", `Token ${other}`) }],
+  ["of two issuers in one header, one with a word", { headers: sent("x-bare", bare, `Token ${other}`) }],
+  ["with a word, where another issuer's has none", { headers: sent("x-bare", `Token ${other}`) }],
+  [
+    "two bad ones in two headers, the one that comes last by its name sent first",
+    { headers: [...sent("x-bare", "x.y"), ...sent("a-bare", token({ iss: "https://bare.test", exp: NOW_S - 300 }, OTHER))] },
+  ],
+  [
+    "bad ones in a header and in the query",
+    { path: "/?t=x.y", headers: sent("x-bare", token({ iss: "https://bare.test", exp: NOW_S - 300 }, OTHER)) },
+  ],
+  [
+    "bad, by another scheme",
+    {
+      headers: [...sent("authorization", "Bearer x.y.z"), ...sent("x-forwarded-proto", "https"), ...sent("x-envoy-original-path", "/was")],
+    },
+  ],
+  ["bad, with a long path", { path: `/${"a".repeat(300)}?x=1`, headers: sent("authorization", "Bearer x.y.z") }],
+  ["bad, asked for with HEAD", { method: "HEAD", headers: sent("authorization", "Bearer x.y.z") }],
   [
     "a preflight with a bad one",
     {

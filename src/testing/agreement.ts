@@ -20,6 +20,8 @@ export interface Verdict {
   /** All headers that arrived, but for the values that nobody can foretell. */
   readonly headers?: readonly string[];
   readonly location?: string;
+  /** Of an answer by a proxy. */
+  readonly body?: string;
   readonly answered?: readonly string[];
 }
 
@@ -152,7 +154,7 @@ function fromEnvoy(reply: Reply, unforetold: readonly string[]): Verdict {
   const valueOf = (name: string) => reply.headers.find(([key]) => key === name)?.[1];
   const common = { status: reply.status, to: valueOf("x-app") ?? "proxy", answered: toLines(reply.headers, ANSWER_NOISE) };
   const location = valueOf("location");
-  if (common.to === "proxy") return { ...common, ...(location !== undefined && { location }) };
+  if (common.to === "proxy") return { ...common, ...(location !== undefined && { location }), body: reply.body };
   if (reply.body === "") return common;
   const seen = JSON.parse(reply.body) as { path: string; method: string; headers: [string, string][] };
   return { ...common, path: seen.path, method: seen.method, headers: toLines(seen.headers, OF_CONNECTION, unforetold) };
@@ -198,7 +200,7 @@ function fromEvaluator(
   };
   const { received } = outcome;
   if (outcome.by === "proxy" || received === undefined)
-    return { verdict: { ...common, ...(location !== undefined && { location }) }, unforetold: [] };
+    return { verdict: { ...common, ...(location !== undefined && { location }), body: outcome.body ?? "" }, unforetold: [] };
   const unforetold = received.generatedHeaders;
   if (method === "HEAD" || outcome.status === 204) return { verdict: common, unforetold };
   const arrived = [...received.headers, ["host", received.authority] as const, ...unforetold.map((name) => [name, ""] as const)];

@@ -26,16 +26,17 @@ export function sendRaw(port: number, { method, path, authority, headers }: RawR
       chunks.push(chunk);
       const text = Buffer.concat(chunks).toString("latin1");
       // Envoy keeps the connection for a second more; nobody waits for that.
-      if (isWholeReply(text)) socket.destroy();
+      if (isWholeReply(text, method)) socket.destroy();
     });
     socket.on("error", reject);
     socket.on("close", () => resolve(parseReply(Buffer.concat(chunks).toString("latin1"))));
   });
 }
 
-export function isWholeReply(text: string): boolean {
+export function isWholeReply(text: string, method = "GET"): boolean {
   const end = text.indexOf("\r\n\r\n");
   const head = text.slice(0, end).toLowerCase();
+  if (end !== -1 && (method === "HEAD" || head.startsWith("http/1.1 204"))) return true;
   if (end === -1 || head.includes("transfer-encoding: chunked")) return end !== -1 && text.endsWith("\r\n0\r\n\r\n");
   const length = /content-length: (\d+)/.exec(head)?.[1];
   return length !== undefined && text.length >= end + 4 + Number(length);
@@ -51,7 +52,9 @@ export function parseReply(text: string): RawReply | undefined {
   });
   const chunked = headers.some(([name, value]) => name === "transfer-encoding" && value === "chunked");
   const rest = text.slice(end + 4);
-  return { status: Number(first.split(" ")[1]), headers, body: chunked ? withoutChunks(rest) : rest };
+  const status = Number(first.split(" ")[1]);
+  // Whatever follows a 204 is not its body (RFC 9110, section 15.3.5).
+  return { status, headers, body: status === 204 ? "" : chunked ? withoutChunks(rest) : rest };
 }
 
 function withoutChunks(text: string): string {

@@ -50,6 +50,8 @@ export const wireRoutes = (host: string) => [
   { match: prefix("/fault-redirect"), fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }, redirect: { uri: "/there" } },
   { match: prefix("/mirror-none"), mirror: { host: "copy" }, mirrorPercentage: { value: 0 }, route: [to(host, "v1")] },
   { match: prefix("/mirror-all"), mirror: { host: "copy" }, route: [to(host, "v1")] },
+  { match: prefix("/mirror-nowhere"), mirror: { host: "copy" }, route: [to("empty.shop.svc.cluster.local")] },
+  { match: prefix("/mirror-empty"), mirror: { host: "empty" }, route: [to(host, "v1")] },
   { match: prefix("/mirror-dead"), mirror: { host: "dead" }, route: [to(host, "v1")] },
   {
     match: prefix("/direct"),

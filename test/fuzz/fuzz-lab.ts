@@ -89,11 +89,14 @@ export class FuzzLab {
     if (undecided?.kind === "undecided") return { kind: "skipped", evaluated, reason: `undecided at ${undecided.at}` };
     const { sender, orders } = toClientOrders(call, begun.beginnings, read.mesh, this.#authorities);
     const hurried = orders.map((order) => ({ ...order, timeoutMs: PATIENCE_MS }));
-    const exchange = await this.#running.exchange(sender, hurried, 1);
+    const judge = (exchange: Exchange) => {
+      const real = toDecision({ call, sender, orders, exchange, mesh: read.mesh });
+      return { real, differences: compare(evaluated, real) };
+    };
+    const exchange = await this.#running.exchange(sender, hurried, 1, (seen) => !lacks(seen, judge));
     onExchange?.(exchange);
     try {
-      const real = toDecision({ call, sender, orders, exchange, mesh: read.mesh });
-      const differences = compare(evaluated, real);
+      const { real, differences } = judge(exchange);
       return differences.length === 0 ? { kind: "agreed", evaluated } : { kind: "differs", evaluated, real, differences };
     } catch (thrown) {
       return { ...fails(MeshError.from(thrown).message), evaluated };
@@ -107,6 +110,20 @@ export class FuzzLab {
     if (read === undefined || call === undefined) throw new MeshError("bug", "a case without a call");
     const refusal = await this.serve(read);
     return refusal === undefined ? this.ask(call, read) : { ...fails(""), differences: [refusal] };
+  }
+}
+
+/** What may come after the answer: a line of a log, a copy. */
+const LATE = new Set(["via", "because", "mirroredTo"]);
+
+/** Both agree but for what may still come. */
+function lacks(seen: Exchange, judge: (exchange: Exchange) => { readonly differences: readonly Difference[] }): boolean {
+  if (seen.reports.some(({ kind }) => kind === "timeout")) return false;
+  try {
+    const { differences } = judge(seen);
+    return differences.length > 0 && differences.every(({ field }) => LATE.has(field));
+  } catch {
+    return true;
   }
 }
 

@@ -50,6 +50,21 @@ export const BUGS: readonly PlantedBug[] = [
     "if (!isThere && !matcher.treatMissingHeaderAsEmpty) return false;",
     "if (!isThere) return false;",
   ),
+  bug(
+    "a token is looked for in the first line of its header only",
+    "return valuesOf(message, lowerAscii(name)).flatMap(",
+    "return valuesOf(message, lowerAscii(name)).slice(0, 1).flatMap(",
+  ),
+  bug(
+    "what is refused before it is routed has its route's headers",
+    'if (proto === "") return { routing',
+    'if (proto === "?") return { routing',
+  ),
+  bug(
+    "the first token that stands in a request is verified first",
+    "map((text) => ({ text, issuers }))).toReversed()",
+    "map((text) => ({ text, issuers })))",
+  ),
   bug("the last of two query parameters counts", "if (!found.has(name)) found.set(name, value);", "found.set(name, value);"),
   bug("a host's port is compared", "routes.ignorePortInHostMatching ? withoutPort(authority) : authority", "authority"),
   bug("a host's case is compared", "const name = lowerAscii(routes", "const name = String(routes"),
@@ -117,7 +132,7 @@ export const BUGS: readonly PlantedBug[] = [
     'audience.replace(/^https?:\\/\\//, "").replace(/\\/$/, "")',
     'audience.replace(/\\/$/, "")',
   ),
-  bug("signatures are not verified", 'hasKeyFor(keys, algorithm) ? view.verifyToken(keys, text) : "bad-signature"', '"ok"'),
+  bug("signatures are not verified", 'hasKeyFor(keys, token) ? view.verifyToken(keys, text) : "no-key"', '"ok"'),
   bug("a token counts in another issuer's place", 'issuer === "" || issuer === token.payload["iss"]', 'issuer === "" || issuer !== null'),
   bug(
     "a bad token is as good as none",
@@ -125,11 +140,7 @@ export const BUGS: readonly PlantedBug[] = [
     'return { status: "ok", verified: [] };\n  }\n  return worst',
   ),
   bug("a used token goes on", "if (!provider.forward) changed = withoutToken(changed, provider);", ""),
-  bug(
-    "a client's own claim headers stay",
-    "const clean = withoutHeaders(message, Object.values(config.providers).flatMap(ownHeaders));",
-    "const clean = message;",
-  ),
+  bug("a client's own claim headers stay", "changed = withoutHeaders(changed, ownHeaders(event.begins));", ""),
   bug(
     "a preflight needs a token",
     "if (config.bypassCorsPreflight && isPreflight(message))",

@@ -53,6 +53,11 @@ export class ObservedView implements MeshView {
     return this.#note(key, this.#view.listensOn?.(target, port) ?? true, (view) => view.listensOn?.(target, port) ?? true);
   }
 
+  speaksFirst(target: Target, port: number): boolean {
+    const key = `speaksFirst ${JSON.stringify(target)} ${port}`;
+    return this.#note(key, this.#view.speaksFirst?.(target, port) ?? false, (view) => view.speaksFirst?.(target, port) ?? false);
+  }
+
   tlsOf(target: Target, port: number): ReturnType<NonNullable<MeshView["tlsOf"]>> {
     const key = `tlsOf ${JSON.stringify(target)} ${port}`;
     return this.#note(key, this.#view.tlsOf?.(target, port), (view) => view.tlsOf?.(target, port));

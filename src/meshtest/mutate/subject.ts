@@ -5,6 +5,7 @@ import { begin } from "../begin.ts";
 import type { Call, ExpectedDiagnostic } from "../document.ts";
 import { follow } from "../evaluator-engine.ts";
 import { isExpected } from "../expected-diagnostic.ts";
+import { inProfile } from "../in-profile.ts";
 import { judge } from "../judge.ts";
 import type { LoadedTest } from "../load.ts";
 import { WorkloadNames } from "../names.ts";
@@ -73,7 +74,7 @@ export class Subject {
     for (const { call, begun, asked } of this.#likelyFirst(ref)) {
       const now = this.#begin(call, mesh);
       if (isAlike(begun, now) && answersAlike(mesh, asked)) continue;
-      const { verdict } = judge(call, follow(now, this.#observe(mesh)), this.#names);
+      const { verdict } = judge(call, inProfile(follow(now, this.#observe(mesh)), this.#loaded.test.profile), this.#names);
       if (verdict === "fail") return "noticed";
       if (verdict === "skip") notice = "undecided";
     }
@@ -101,7 +102,7 @@ export class Subject {
     const view = this.#observe(this.#mesh);
     const begun = this.#begin(call, this.#mesh);
     const decision = follow(begun, view);
-    if (judge(call, decision, this.#names).verdict !== "pass") return [];
+    if (judge(call, inProfile(decision, this.#loaded.test.profile), this.#names).verdict !== "pass") return [];
     const origins = decision.outcomes.flatMap(({ outcome }) => outcome.steps.flatMap((step) => step.origins));
     return [{ call, begun, asked: view.asked(), shapedBy: new Set(origins.map(({ ref }) => formatRef(ref))) }];
   }

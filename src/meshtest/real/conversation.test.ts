@@ -51,6 +51,14 @@ describe("of several requests of one call", () => {
     ]);
   });
 
+  test("of a client without a proxy the receiver's line is the answer's, and what was closed is nobody's request", () => {
+    const log = [inbound({ requestId: "1", workload: shop("copy") })];
+    expect(told({ reports: [closed, response(200)], arrivals: [at("1", "copy")], log })).toEqual([
+      ["closed", "", ""],
+      [200, "shop/copy", "copy 200"],
+    ]);
+  });
+
   test("without ids each has its own by the order, and what was closed has no arrival", () => {
     expect(told({ reports: [open, closed, open], arrivals: [bytes("cart"), bytes("copy")] })).toEqual([
       ["open", "shop/cart", ""],

@@ -68,9 +68,10 @@ function groupById(
   return { byId, loose };
 }
 
-/** The status that the first proxy logged is what the client got. */
+/** The status that the first proxy logged is what the client got: its own, or, where it has none, the first on the way. */
 function answers({ lines }: Found, report: ClientReport, sender: Sender): boolean {
-  const status = firstLines(lines, sender)[0]?.status ?? 0;
+  const [first] = [...firstLines(lines, sender), ...firstLines(lines, "outside")];
+  const status = first?.status ?? 0;
   return status === 0 || (report.kind === "response" && status === report.status);
 }
 

@@ -1,8 +1,8 @@
 import { isIp } from "../../base/cidr.ts";
-import { isRecord } from "../../schema/shape.ts";
 import type { Request, Target } from "../../evaluate/index.ts";
 import type { Proxy } from "../../model/proxy.ts";
 import type { Snapshot } from "../../translate/index.ts";
+import { serverFirst } from "../server-first.ts";
 import type { TestMesh } from "../test-mesh.ts";
 import type { TestWorkload } from "../workloads.ts";
 import type { TestAuthorities } from "./authorities.ts";
@@ -54,7 +54,7 @@ function toPod(workload: TestWorkload, mesh: TestMesh, authorities: TestAuthorit
 function portsOf(workload: TestWorkload, mesh: TestMesh, authorities: TestAuthorities): readonly EchoPort[] {
   const { namespace, name } = workload;
   return [...new Set(workload.ports.map(({ port }) => port))].map((port) => {
-    const speaker = greetingOf(workload, port, mesh);
+    const speaker = serverFirst(workload, port, mesh);
     return {
       port,
       as: `${namespace}/${name}`,
@@ -82,24 +82,4 @@ function outsidePorts(ports: readonly OutsidePort[], mesh: TestMesh, authorities
 function tlsOf(target: Target, port: number, mesh: TestMesh, authorities: TestAuthorities): Pick<EchoPort, "tls"> {
   const tls = mesh.tlsOf(target, port);
   return tls === undefined ? {} : { tls: { ...authorities.server(tls.names), plaintextToo: tls.plaintextToo ?? false } };
-}
-
-/** Protocols in which the server speaks first. */
-const SERVER_FIRST = /^(mysql|postgres|postgresql|mongo)(-|$)/i;
-
-function greetingOf(workload: TestWorkload, port: number, mesh: TestMesh): string | undefined {
-  const own = workload.ports.filter((known) => known.port === port).map(({ name }) => name);
-  const served = mesh.servedBy(workload, port).flatMap((each) => {
-    const { name, protocol, number } = each.port;
-    return [name, protocol, appProtocolOf(mesh.mesh.find(each.service.origin.ref)?.body, number)];
-  });
-  return [...own, ...served].map((name) => SERVER_FIRST.exec(name)?.[1]?.toLowerCase()).find((name) => name !== undefined);
-}
-
-/** As declared: the mesh keeps only what a proxy makes a difference of. */
-function appProtocolOf(body: unknown, number: number): string {
-  const spec = isRecord(body) && isRecord(body["spec"]) ? body["spec"] : {};
-  const ports: readonly unknown[] = Array.isArray(spec["ports"]) ? spec["ports"] : [];
-  const found = ports.filter(isRecord).find(({ port }) => port === number);
-  return typeof found?.["appProtocol"] === "string" ? found["appProtocol"] : "";
 }

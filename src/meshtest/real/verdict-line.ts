@@ -28,6 +28,11 @@ const NO_CHAIN = /filter_chain_not_found/;
 
 /** The decision that a request ended by: of the proxies on its way, the last one that decided something itself. Undefined where none did. */
 export function verdictOf(lines: readonly ProxyLogLine[], issuers: readonly string[], table: OriginTable): Verdict | undefined {
+  // A proxy that passes bytes on has already opened the next connection when its policy ends the first: that one's end is nobody's decision.
+  const stopped = lines.find(
+    ({ of, direction, terminationDetails = "" }) => of === "tcp" && direction !== "inbound" && RBAC.test(terminationDetails),
+  );
+  if (stopped !== undefined) return ofConnection(stopped, table);
   for (const line of lines.toReversed()) {
     const verdict = line.of === "request" ? ofRequest(line, issuers, table) : ofConnection(line, table);
     if (verdict !== undefined) return verdict;

@@ -4,12 +4,15 @@ import type { Service } from "../../model/service.ts";
 /**
  * Every way in which a client may write a service's name: in full, and, for names of the cluster, as short as its own namespace allows
  * (`users` only there, `users.shop` and `users.shop.svc` everywhere); its virtual addresses too. Ports are compared by nobody.
+ * In Istio's profile the dot at the end of a whole name stays on it (PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN); the other one takes it off.
  */
 export function domainsOf(service: Service, proxy: ProxyView, settings: MeshSettings): readonly string[] {
   const names = namesOf(service.host, proxy.namespace, settings.clusterDomain);
   const pods = service.headless ? names.map((name) => `*.${name}`) : [];
+  const whole = settings.profile === "istio" && !service.host.startsWith("*") ? [`${service.host}.`] : [];
   return [
     ...names,
+    ...whole,
     ...pods,
     ...addressesOf(service, proxy)
       .filter((address) => !address.includes("/"))

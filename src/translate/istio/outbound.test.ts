@@ -183,6 +183,14 @@ describe("virtual hosts", () => {
     expect(outbound(yaml, { namespace }).tables.get("80")?.virtualHosts[0]?.domains).toEqual(domains);
   });
 
+  test.each([
+    { profile: "istio", expected: true },
+    { profile: "zero-trust", expected: false },
+  ] as const)("with the dot of a whole name at its end a host is listed in profile $profile: $expected", ({ profile, expected }) => {
+    const domains = outbound(yaml, {}, { profile }).tables.get("80")?.virtualHosts[0]?.domains;
+    expect(domains?.includes("users.shop.svc.cluster.local.")).toBe(expected);
+  });
+
   test("a domain that two hosts claim stays with the first, because Envoy would refuse the table", () => {
     const both = yaml + service("users2", "{ port: 80, name: http }");
     const domains =

@@ -16,6 +16,7 @@ export function meshScript(command: string): string {
     "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit",
     NO_IPV6,
     `ip -batch - <<'EOT'\n${meshNetwork()}EOT`,
+    `iptables-restore <<'EOT'\n${NOWHERE}EOT`,
     `echo ${HERE}`,
     "read -r go",
     `exec ${command}`,
@@ -30,9 +31,16 @@ function meshNetwork(): string {
     `addr add ${BRIDGE_ADDRESS}/16 dev kumiko0`,
     "link set kumiko0 up",
     `route add local ${RELAY_RANGE}.0.0/16 dev lo`,
+    "route add default dev kumiko0",
     "",
   ].join("\n");
 }
+
+/** Without a route the kernel would refuse, too, but only once a second for each pod (`net.ipv4.route.error_cost`, which no namespace can change). */
+const NOWHERE = `*filter
+-A FORWARD ! -d ${BRIDGE_ADDRESS}/16 -j REJECT --reject-with icmp-net-unreachable
+COMMIT
+`;
 
 /** Program for `sh` in a fresh network namespace: waits for its link to the bridge, captures as `up` does, then runs the pod's command. */
 export function podScript({ address, role }: PodPlan, command: string): string {
