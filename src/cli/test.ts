@@ -140,6 +140,8 @@ async function runOnce(paths: readonly string[], choices: Choices, io: Io): Prom
     ...(filter !== undefined && { filter }),
     ...(lab !== undefined && { lab }),
   });
+  // Calls that were cut off are no failures, and say nothing.
+  if (io.signal.aborted && lab !== undefined) return { code: EXIT.interrupted, watched: loaded.watched };
   const elapsedMs = performance.now() - started;
   const mutation = await mutationOf(run, loaded, choices, io);
   const whole = mutation === undefined ? run : { ...run, mutation };

@@ -62,6 +62,12 @@ describe("an expectation that holds passes, and one that doesn't fails with the 
     { field: "attempts", outcome: answer({ attempts: 3 }), right: { attempts: 3 }, wrong: { attempts: 1 } },
     { field: "body", outcome: answer({ body: "RBAC: access denied" }), right: { body: "denied" }, wrong: { body: "welcome" } },
     {
+      field: "body",
+      outcome: { ...parts, kind: "open", to: ref("v1"), tls: false },
+      right: { body: "" },
+      wrong: { body: "more than was sent" },
+    },
+    {
       field: "delayMs",
       outcome: answer({ delayMs: 1000 }),
       right: { delayMs: { min: 900, max: 1500 } },

@@ -70,11 +70,12 @@ function judgeOutcome(expect: Expectation, outcome: Outcome, names: WorkloadName
   return found;
 }
 
-/** A proxy's own text, or what the application sends back: the body that it got. */
+/** A proxy's own text, or what the application sends back: the body, or the bytes, that it got. */
 function judgeBody({ body }: Expectation, outcome: Outcome, sent: string): readonly Mismatch[] {
   const response = outcome.kind === "response" ? outcome : undefined;
-  const text = response?.body ?? (response?.by === "application" ? sent : "");
-  if (body === undefined || (response !== undefined && text.includes(body))) return [];
+  const isEcho = outcome.kind === "open" || response?.by === "application";
+  const text = response?.body ?? (isEcho ? sent : "");
+  if (body === undefined || ((isEcho || response !== undefined) && text.includes(body))) return [];
   return [{ field: "body", expected: JSON.stringify(body), happened: endOf(outcome) ?? JSON.stringify(text) }];
 }
 

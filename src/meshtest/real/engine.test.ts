@@ -104,6 +104,17 @@ describe("the real engine", () => {
     ]);
   });
 
+  test("skips a client with an IPv6 address, which the lab can't have, and says so", async () => {
+    const { lab, opened, sent } = fakeLab();
+    const call = '{name: six, from: {outside: cart, clientIp: "2001:db8::1"}, request: {url: "http://cart:8080/"}, expect: {status: 200}}';
+    const run = await runReal({ "t.yaml": mesh(`${call}, ${callTo("/a")}`) }, lab);
+    expect(run.calls.map(({ verdict, reason }) => [verdict, reason])).toEqual([
+      ["skip", "undecided at the network of the lab, which has no IPv6"],
+      ["pass", ""],
+    ]);
+    expect([opened[0]?.clients, sent.length]).toEqual([[], 1]);
+  });
+
   test("starts one mesh for all tests whose meshes are equal, and another for each that differs", async () => {
     const { lab, opened, sent } = fakeLab();
     const other = mesh(

@@ -1,7 +1,7 @@
 import { MeshError } from "../../model/error.ts";
 import { begin } from "../begin.ts";
 import type { Call } from "../document.ts";
-import type { Request } from "../../evaluate/index.ts";
+import type { Decision, Request } from "../../evaluate/index.ts";
 import type { TestMesh } from "../test-mesh.ts";
 import type { Answer, Engine, PreparedTest } from "../engine.ts";
 import type { TestIssuers } from "../issuers.ts";
@@ -79,6 +79,7 @@ async function answer(call: Call, { test, mesh, running, inputs }: Place): Promi
   try {
     const begun = begin(call, { mesh, names: test.names }, { issuers: inputs.issuers, nowMs: inputs.now() });
     if ("decision" in begun) return begun;
+    if (call.from.clientIp?.includes(":")) return { decision: undecided("the network of the lab, which has no IPv6") };
     if (running === undefined) throw new MeshError("bug", "there is no mesh to send to");
     const { sender, orders } = toClientOrders(call, begun.beginnings, mesh, inputs.authorities);
     const exchange = await running.exchange(sender, orders, call.request.concurrency, (seen) => haveMirrorsCome(seen, mesh));
@@ -87,6 +88,10 @@ async function answer(call: Call, { test, mesh, running, inputs }: Place): Promi
     const error = MeshError.from(thrown);
     return { failure: `the real engine failed: ${error.message}${error.help === undefined ? "" : ` (${error.help})`}` };
   }
+}
+
+function undecided(at: string): Decision {
+  return { outcomes: [{ share: 1, outcome: { kind: "undecided", at, steps: [], because: [], via: [], delayMs: 0 } }] };
 }
 
 /** Lets so many run at a time; the others wait in order. */

@@ -15,7 +15,10 @@ import { type OutsidePort, touchedBy } from "./touched.ts";
 export function toLabMesh(mesh: TestMesh, requests: readonly Request[], authorities: TestAuthorities): LabMesh {
   const touched = touchedBy(requests, mesh);
   const workloads = mesh.workloads.filter(({ namespace, name }) => touched.workloads.has(`${namespace}/${name}`));
-  const clients = requests.filter(({ from }) => from.kind !== "workload").map(({ sourceAddress }) => sourceAddress);
+  const clients = requests
+    .filter(({ from }) => from.kind !== "workload")
+    .map(({ sourceAddress }) => sourceAddress)
+    .filter((address) => !address.includes(":"));
   return {
     trustDomain: mesh.mesh.settings.trustDomain,
     pods: workloads.map((workload) => toPod(workload, mesh, authorities)),

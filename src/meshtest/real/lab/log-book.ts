@@ -28,6 +28,7 @@ export class LogBook {
   /** Connections that are still open and of which a request was logged. */
   readonly #carriedRequests = new Set<string>();
   #entries: Entry[] = [];
+  #sinceMs = 0;
 
   constructor(pods: readonly LoggingPod[]) {
     this.#pods = pods;
@@ -40,13 +41,15 @@ export class LogBook {
     const entry = { pod, ...raw };
     if (entry.of === "request") this.#carriedRequests.add(connectionOf(entry));
     else if (entry.of === "connection" && (this.#carriedRequests.delete(connectionOf(entry)) || !tellsSomething(entry))) return;
+    if (entry.startedAtMs < this.#sinceMs) return;
     this.#entries.push(entry);
     for (const wake of this.#waiting) wake();
   }
 
-  /** Forgets lines that came late: they are of an earlier exchange. */
-  clear(): void {
+  /** Begins an exchange: lines that come late, of what began before, are of an earlier one. */
+  clear(nowMs = 0): void {
     this.#entries = [];
+    this.#sinceMs = nowMs;
   }
 
   /** The lines in the order in which their requests began, as soon as none is missing, at the latest when the time is over. */

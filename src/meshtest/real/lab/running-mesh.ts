@@ -88,7 +88,7 @@ export class LabRunningMesh implements RunningMesh {
 
   async exchange(...[sender, orders, concurrency, isWhole]: Parameters<RunningMesh["exchange"]>): Promise<Exchange> {
     const from = sender === "outside" ? "outside" : this.#podOf(sender.workload);
-    this.#log.clear();
+    this.#log.clear(Date.now());
     const reports = await this.#orEnd(this.#send(from, orders, concurrency));
     const programs: ProgramId[] = [...this.#mesh.pods.keys(), "outside"];
     const arrivals = await this.#orEnd(this.#programs.takeArrivals(programs));
