@@ -92,7 +92,8 @@ function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): Htt
     return misread(message, `header ${underscored[0]} has an underscore`);
   }
   const clean = action === Underscores.DROP_HEADER ? withoutHeaders(message, underscored) : message;
-  if (clean.authority === "") return refuse(400, "the request names no host");
+  // A line that names none is a host like any other to HTTP/1.
+  if (clean.authority === "" && clean.version === "http2") return refuse(400, "the request names no host");
   return checkSize(manager, clean) ?? clean;
 }
 

@@ -9,7 +9,7 @@ export interface Found {
   readonly issuers: readonly string[];
 }
 
-/** Every token in the places where these providers look, in the order in which Envoy verifies them: cookies, parameters, headers, the last name first. */
+/** Every token where these providers look, in the order in which Envoy verifies them: cookies, parameters, headers, the last name first. */
 export function tokensOf(providers: readonly JwtProvider[], message: HttpMessage): readonly Found[] {
   const places = new Map<string, Place>();
   for (const provider of providers) {

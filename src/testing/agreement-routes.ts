@@ -307,7 +307,9 @@ export const ROUTE_CASES: readonly Case[] = [
       ["connection", "upgrade"],
     ],
   }),
-  ...["users/", "us ers", "users#x", "users:80:81", "[::1]", "us%20ers", "users,a.test", "users|"].flatMap((host) => both("/", { host })),
+  ...["users/", "us ers", "users#x", "users:80:81", "[::1]", "us%20ers", "users,a.test", "", ".", "users|"].flatMap((host) =>
+    both("/", { host }),
+  ),
   ...both("http://users/exact"),
   ...both("*", { method: "OPTIONS" }),
   ...both("/", { headers: [["x-echo-status", "503"]] }),

@@ -95,8 +95,8 @@ function isOfProxy(lines: readonly ProxyLogLine[]): boolean {
   return lines.some((line) => (line.direction !== "inbound" || line === inbound) && answeredItself(line));
 }
 
-function toReceived({ tls }: Arrival, request: NonNullable<Arrival["request"]>, lines: readonly ProxyLogLine[]): Received {
-  const principal = principalOf(lines);
+function toReceived({ at, tls }: Arrival, request: NonNullable<Arrival["request"]>, lines: readonly ProxyLogLine[]): Received {
+  const principal = principalOf(lines, at);
   const { method, authority, path, protocol, headers } = request;
   return {
     method,
@@ -110,14 +110,15 @@ function toReceived({ tls }: Arrival, request: NonNullable<Arrival["request"]>, 
   };
 }
 
-/** The caller as the proxy of the application authenticated it. */
-function principalOf(lines: readonly ProxyLogLine[]): string | undefined {
-  return lines.findLast(({ direction }) => direction === "inbound")?.peerPrincipal;
+/** The caller as the proxy of the application authenticated it; a copy of the request may have met another one's. */
+function principalOf(lines: readonly ProxyLogLine[], at: string | undefined): string | undefined {
+  const isThere = ({ namespace, name }: WorkloadRef) => at === undefined || `${namespace}/${name}` === at;
+  return lines.findLast(({ direction, workload }) => direction === "inbound" && isThere(workload))?.peerPrincipal;
 }
 
 function toOpen({ arrivals, lines }: Conversation, mesh: TestMesh) {
   const last = arrivals.at(-1);
-  const principal = principalOf(lines);
+  const principal = principalOf(lines, last?.at);
   const to = last === undefined ? workloadOf(lines, mesh) : targetOf(last);
   if (to === undefined) throw new MeshError("bug", "a connection is open, and no application says that it has it");
   return { kind: "open", to, tls: last?.tls ?? false, ...(principal !== undefined && { principal }) } as const;
