@@ -5,12 +5,13 @@ import {
   type RouteAction,
   RouteAction_ClusterNotFoundResponseCode as NotFound,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
+import type { Proxy } from "../model/proxy.ts";
 import { candidatesOf, connectThrough, findCluster } from "./cluster.ts";
 import type { ResponseOutcome, WorkloadRef } from "./decision.ts";
 import { shareOf } from "./fault.ts";
 import { changeHeaders } from "./header-change.ts";
 import type { Exchange } from "./http-chain.ts";
-import { type HttpMessage, isGrpc } from "./http-message.ts";
+import { type HttpMessage, isGrpc, valueOf, withHeader } from "./http-message.ts";
 import { redirectOf } from "./redirect.ts";
 import { changesOf, type Destination, destinationsOf, outerChanges, withResponseHeaders } from "./route-headers.ts";
 import { rewrite } from "./rewrite.ts";
@@ -124,7 +125,7 @@ function withMirrors({ requestMirrorPolicies }: RouteAction, exchange: Exchange)
     const share = runtimeFraction === undefined ? 1 : shareOf(runtimeFraction.defaultValue);
     const found = findCluster(exchange.site, cluster);
     if (share === 0 || found === undefined) continue;
-    const copy = { ...exchange.message, authority: shadowHost(exchange.message.authority) };
+    const copy = { ...withSender(exchange.message, exchange.site.proxy), authority: shadowHost(exchange.message.authority) };
     const ways = connectThrough({ ...exchange, message: copy, trail: { ...trail, attempts: 0, mirrors: [] } }, found, new Set());
     const targets = ways.flatMap(({ branch }) => {
       const { end } = branch;
@@ -153,6 +154,12 @@ function merged(targets: Trail["mirrors"]): Trail["mirrors"] {
 
 function nameOf({ namespace, name }: WorkloadRef): string {
   return `${namespace}/${name}`;
+}
+
+/** Of a copy the proxy is the client: Envoy's async client appends its own address, whatever the request's own way says (AsyncStreamImpl). */
+function withSender(message: HttpMessage, { addresses: [own] }: Proxy): HttpMessage {
+  const before = valueOf(message, "x-forwarded-for");
+  return own === undefined ? message : withHeader(message, "x-forwarded-for", before ? `${before},${own}` : own);
 }
 
 /** Envoy marks the host of a copy. */

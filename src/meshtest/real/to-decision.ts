@@ -29,10 +29,25 @@ export function toDecision({ call, sender, orders, exchange, mesh }: Seen): Deci
   if (late !== undefined) throw new MeshError("timeout", `there was no answer within ${Math.round(late.elapsedMs / 1000)} s`);
   const table = new OriginTable(mesh);
   const issuers = call.request.tokens.map(({ issuer }) => issuer);
-  const ways = toConversations(withoutChecks(exchange, orders, mesh), sender).map((conversation, i) =>
+  const ways = conversationsOf(withoutChecks(exchange, orders, mesh), { sender, orders, mesh }).map((conversation, i) =>
     toOutcome({ conversation, sender, order: orders[i], mesh, table, verdict: verdictOf(conversation.lines, issuers, table) }),
   );
   return { outcomes: ways.map((outcome) => ({ share: 1 / ways.length, outcome })) };
+}
+
+/** A client that chooses among endpoints by itself is known by where its requests went. */
+function conversationsOf(exchange: Exchange, { sender, orders, mesh }: Pick<Seen, "sender" | "orders" | "mesh">): readonly Conversation[] {
+  const addresses = [...new Set(orders.map(({ destination }) => destination.address))];
+  if (addresses.length < 2) return toConversations(exchange, sender);
+  const byName = new Map(mesh.workloads.map(({ namespace, name, address }) => [`${namespace}/${name}`, address]));
+  const apart = addresses.map((address) => {
+    const reports = exchange.reports.filter((_, i) => orders[i]?.destination.address === address);
+    const arrivals = exchange.arrivals.filter(({ at }) => byName.get(at) === address);
+    const log = exchange.log.filter(({ workload: { namespace, name } }) => byName.get(`${namespace}/${name}`) === address);
+    return [address, toConversations({ reports, arrivals, log }, sender).values()] as const;
+  });
+  const byAddress = new Map(apart);
+  return orders.flatMap(({ destination }) => byAddress.get(destination.address)?.next().value ?? []);
 }
 
 interface Told {
