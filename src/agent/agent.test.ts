@@ -1,7 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +16,7 @@ import { findProcess } from "./process-id.ts";
 import type { ProxySpec } from "./proxy-spec.ts";
 import { requestOverSocket } from "./unix-http.ts";
 import type { ProxyStatus } from "./workload-proxy.ts";
+import { freePort } from "../testing/free-port.ts";
 
 const TRUST_DOMAIN = "mesh.test";
 const id = (serviceAccount: string) => `spiffe://${TRUST_DOMAIN}/ns/shop/sa/${serviceAccount}`;
@@ -49,14 +49,6 @@ function spec(name: string): ProxySpec {
     dnsCapture: false,
     launch: [],
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function startMachine(maxTtlMs = 3_600_000) {

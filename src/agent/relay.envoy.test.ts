@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { edsCluster, endpoints, httpListener, policy, routeTo, snapshotOf } from "../testing/xds-fixture.ts";
 import { until } from "../testing/until.ts";
-import { findTestEnvoy, freePort, XdsWorld } from "../testing/xds-world.ts";
+import { freePort } from "../testing/free-port.ts";
+import { findTestEnvoy, XdsWorld } from "../testing/xds-world.ts";
 
 const envoy = await findTestEnvoy();
 

@@ -9,6 +9,7 @@ import { LogFile } from "./log-file.ts";
 import { refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { checkSystem } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
+import { freePort } from "../testing/free-port.ts";
 
 let folder: string;
 let ends: string[];
@@ -97,14 +98,6 @@ function connected(port: number, host = "127.0.0.1"): Promise<void> {
     });
     socket.once("error", reject);
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 test("a program is not started where something else answers already", async () => {

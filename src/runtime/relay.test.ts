@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Hello } from "./machine-protocol.ts";
 import { dialFromSocket, type Endpoint, forwardToSocket } from "./relay.ts";
+import { freePort } from "../testing/free-port.ts";
 
 const HELLO: Hello = { kind: "relay", host: "db.example.com", port: 5432 };
 const SIZE = 8 * 1024 * 1024;
@@ -97,10 +98,4 @@ function listen(onConnection: (socket: Socket) => void): Promise<number> {
   const server: Server = createServer({ allowHalfOpen: true }, onConnection);
   ends.push({ close: () => new Promise((resolve) => server.close(() => resolve())) });
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)));
-}
-
-async function freePort(): Promise<number> {
-  const port = await listen(() => {});
-  await ends.pop()?.close();
-  return port;
 }

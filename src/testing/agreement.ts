@@ -5,7 +5,7 @@ import type { MeshSettingsOptions } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { createTranslator, toSnapshot } from "../translate/index.ts";
 import { type EnvoyOracle, startEnvoyOracle } from "./envoy-oracle.ts";
-import { freePort } from "./local-http.ts";
+import { freePort } from "./free-port.ts";
 import { meshOf, router, sidecar } from "./mesh.ts";
 import { verifyToken } from "./mesh-view.ts";
 import { sendRaw } from "./raw-http.ts";

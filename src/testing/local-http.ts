@@ -1,5 +1,4 @@
 import { type IncomingHttpHeaders, request } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import { until } from "./until.ts";
 
 export interface HttpReply {
@@ -28,12 +27,4 @@ export function untilAnswered(port: number, path: string, wanted: (reply: HttpRe
     const reply = await sendLocal(port, path).catch(() => undefined);
     return reply !== undefined && wanted(reply) ? reply : undefined;
   });
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

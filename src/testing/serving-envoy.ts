@@ -1,5 +1,5 @@
 import { createServer, request, type IncomingHttpHeaders, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { Cluster_DiscoveryType, ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import type { HttpConnection } from "../ir/http-connection.ts";
@@ -11,6 +11,7 @@ import { socketAddress, toEnvoyListener } from "../translate/envoy/listener.ts";
 import type { ListenerSettings } from "../translate/envoy/listener-settings.ts";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import { startEnvoyOracle } from "./envoy-oracle.ts";
+import { freePort } from "./free-port.ts";
 
 export interface Reply {
   readonly status: number;
@@ -139,12 +140,4 @@ async function untilListening(port: number): Promise<void> {
 async function listen(server: Server): Promise<Server> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createTcpServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -10,7 +10,7 @@ import { socketAddress } from "../translate/envoy/listener.ts";
 import { FILTER } from "../translate/envoy/names.ts";
 import type { EnvoyResource, Snapshot } from "../translate/envoy/resource.ts";
 import { type EnvoyOracle, startEnvoyOracle } from "./envoy-oracle.ts";
-import { freePort } from "./local-http.ts";
+import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
 
 /** One real Envoy with what a proxy was sent. */

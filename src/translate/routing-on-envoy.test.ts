@@ -2,7 +2,8 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type EnvoyOracle, startEnvoyOracle } from "../testing/envoy-oracle.ts";
-import { freePort, sendLocal, untilAnswered } from "../testing/local-http.ts";
+import { freePort } from "../testing/free-port.ts";
+import { sendLocal, untilAnswered } from "../testing/local-http.ts";
 import { meshOf, sidecar } from "../testing/mesh.ts";
 import { createTranslator } from "./index.ts";
 

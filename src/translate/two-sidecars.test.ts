@@ -2,7 +2,8 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type EnvoyOracle, startEnvoyOracle } from "../testing/envoy-oracle.ts";
-import { freePort, untilAnswered } from "../testing/local-http.ts";
+import { freePort } from "../testing/free-port.ts";
+import { untilAnswered } from "../testing/local-http.ts";
 import { meshOf, sidecar } from "../testing/mesh.ts";
 import { createTranslator, toSnapshot } from "./index.ts";
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { ask } from "../../src/controlplane/admin-client.ts";
 import { placesOf, readEnvironment } from "../../src/controlplane/config.ts";
-import { freePort, KUMIKO, kumiko, readTree } from "./harness/mesh.ts";
+import { freePort } from "../../src/testing/free-port.ts";
+import { KUMIKO, kumiko, readTree } from "./harness/mesh.ts";
 import { type Footprint, footprintOf, remains } from "./harness/traces.ts";
 import { waitFor } from "./harness/wait.ts";
 

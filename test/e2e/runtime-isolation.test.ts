@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { toOutsideTable } from "../../src/runtime/outside-table.ts";
 import { checkSystem, type DeclaredResource, type ObservedPod } from "../../src/runtime/index.ts";
 import { deployment, descendants, type RunningFixture, startFixture, until } from "./runtime-fixture/host.ts";
+import { freePort } from "../../src/testing/free-port.ts";
 
 const system = checkSystem();
 const isolated = system.mode === "namespaces" && system.missing.length === 0;
@@ -216,14 +217,6 @@ function readyPod(fixture: RunningFixture, workload: string): Promise<ObservedPo
       );
     },
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function exchange(port: number, text: string): Promise<string> {

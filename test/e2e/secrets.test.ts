@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask } from "../../src/controlplane/admin-client.ts";
 import { canary, findCanaries, modesUnder, selfSigned } from "./harness/canary.ts";
 import { http } from "./harness/http.ts";
-import { freePort, kumiko, prepareFolder, type RunningMesh, startIn } from "./harness/mesh.ts";
+import { freePort } from "../../src/testing/free-port.ts";
+import { kumiko, prepareFolder, type RunningMesh, startIn } from "./harness/mesh.ts";
 import { waitFor } from "./harness/wait.ts";
 
 /** Long enough that no other text holds it by chance. */

@@ -1,6 +1,6 @@
 import { createServer, request, type Server } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MESH_ALPN } from "../../ir/alpn.ts";
@@ -15,6 +15,7 @@ import { toEnvoyListener } from "../envoy/listener.ts";
 import { type InboundInputs, inboundInputs, toInbound } from "./inbound.ts";
 import { policyInputs, toProxyPolicies } from "./inbound-policies.ts";
 import type { MtlsMode } from "../../mesh/peer-authentication.ts";
+import { freePort } from "../../testing/free-port.ts";
 
 const MESH = `
 apiVersion: v1
@@ -234,14 +235,6 @@ async function untilOpen(port: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error("Envoy did not open its port in time");
-}
-
-async function freePort(): Promise<number> {
-  const probe = createTcpServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 test("a replica that was told to listen elsewhere is reached there, on the port that its sidecar took for it", () => {

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Footprint, footprintOf } from "./traces.ts";
 import { waitFor } from "./wait.ts";
+import { freePort } from "../../../src/testing/free-port.ts";
 
 export const repository = fileURLToPath(new URL("../../..", import.meta.url));
 export const KUMIKO = join(repository, "kumiko");
@@ -153,14 +153,6 @@ export async function freePublishedPorts(file: string): Promise<readonly number[
   }
   writeFileSync(file, text);
   return ports;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 /** The text of every regular file under a folder, each with its name. */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type HttpAnswer, http, type RequestHeaders } from "./http.ts";
-import { type CommandResult, freePort, kumiko, type RunningMesh, startIn } from "./mesh.ts";
+import { freePort } from "../../../src/testing/free-port.ts";
+import { type CommandResult, kumiko, type RunningMesh, startIn } from "./mesh.ts";
 import { type DatabaseConnection, readDatabaseConnections } from "./platform-database.ts";
 import type { CallAnswer } from "./shop.ts";
 

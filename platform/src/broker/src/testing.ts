@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "@platform/database/testing";
 import { placesOf, setUp } from "@platform/setup";
+import { freePort } from "@platform/setup/testing";
 import { type BrokerStandIn, startStandIn } from "./stand-in.ts";
 
 export type { BrokerStandIn } from "./stand-in.ts";

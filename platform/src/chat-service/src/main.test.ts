@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type BrokerStandIn, startForTest as startBroker } from "@platform/broker/testing";
-import { freePort, type StandIn, startForTest as startDatabase } from "@platform/database/testing";
+import { type StandIn, startForTest as startDatabase } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Client, tokenOf } from "./testing.ts";
 

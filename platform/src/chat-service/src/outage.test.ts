@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrokerStandIn, startStandIn as startBroker } from "@platform/broker";
 import { type StandIn, startStandIn as startDatabase } from "@platform/database";
-import { freePort } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import { placesOf, setUp } from "@platform/setup";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { bearer, Client, type Replica, startReplica } from "./testing.ts";

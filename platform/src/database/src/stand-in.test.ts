@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectionOf } from "@platform/service-kit";
 import { placesOf, readPasswords, setUp } from "@platform/setup";
+import { freePort } from "@platform/setup/testing";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { freePort } from "./testing.ts";
 
 const PROGRAM = join(import.meta.dirname, "main.ts");
 let state: string;

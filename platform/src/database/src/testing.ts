@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { placesOf, setUp } from "@platform/setup";
+import { freePort } from "@platform/setup/testing";
 import { type StandIn, startStandIn } from "./stand-in.ts";
 
 export type { StandIn } from "./stand-in.ts";
@@ -24,14 +24,4 @@ export async function startForTest(): Promise<StandIn> {
     rmSync(folder, { recursive: true, force: true });
     throw new Error(output.join(""), { cause: error });
   }
-}
-
-/** A port of loopback that nobody has at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no address");
-  return address.port;
 }

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { createServer, request as httpsRequest, type Server } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { placesOf, readCredential, setUp } from "@platform/setup";
+import { freePort } from "@platform/setup/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startForwarder } from "./forwarder.ts";
 import { edgeNames } from "./names.ts";
@@ -99,13 +100,4 @@ async function send(request: ReturnType<typeof httpRequest>, body = "") {
   const parts: Buffer[] = [];
   for await (const part of response) parts.push(part as Buffer);
   return { status: response.statusCode, location: response.headers.location, body: Buffer.concat(parts).toString() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { freePort, type StandIn, startForTest } from "@platform/database/testing";
+import { type StandIn, startForTest } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import { openPool } from "@platform/service-kit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type NatsServer, startNatsServer } from "@platform/broker/nats-server";
 import { type StandIn, startStandIn } from "@platform/database";
-import { freePort } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import type { Pool } from "@platform/service-kit";
 import { placesOf, setUp } from "@platform/setup";
 import { NatsLink, provisionConsumer, provisionStream } from "../nats/index.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import { KafkaBroker } from "../kafka/kafka-broker.ts";
 import { provisionTopic } from "../kafka/options.ts";
 import { type Child, outputOf, startChild, untilUp } from "./child.ts";

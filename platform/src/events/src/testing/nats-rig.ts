@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findNatsServer, startNatsServer } from "@platform/broker/nats-server";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { freePort } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import { NatsBroker, NatsLink, provisionConsumer, provisionStream } from "../nats/index.ts";
 import { type Missing, noLog, type Rig } from "./rig.ts";
 

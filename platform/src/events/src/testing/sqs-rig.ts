@@ -1,5 +1,5 @@
 import { CreateTopicCommand } from "@aws-sdk/client-sns";
-import { freePort } from "@platform/database/testing";
+import { freePort } from "@platform/setup/testing";
 import { openClients, provisionQueue, queueNameOf } from "../sqs/provision.ts";
 import { SqsBroker } from "../sqs/sqs-broker.ts";
 import { startChild, untilUp } from "./child.ts";

@@ -1,0 +1,25 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { freePort } from "./free-port.ts";
+
+const AT_ONCE = 100;
+
+test("no port is given twice, nor one that the system gives to connections", async () => {
+  const ports = await Promise.all(Array.from({ length: AT_ONCE }, freePort));
+  expect(new Set(ports).size).toBe(AT_ONCE);
+  const [systemFirst = 0] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/).map(Number);
+  expect(ports.every((port) => port < Math.max(systemFirst, 32_768))).toBe(true);
+});
+
+test("another process is given others", async () => {
+  const path = JSON.stringify(fileURLToPath(new URL("free-port.ts", import.meta.url)));
+  const program = `const { freePort } = await import(${path}); process.send(await Promise.all(Array.from({ length: ${AT_ONCE} }, freePort)));`;
+  const child = fork("data:text/javascript,", { execArgv: ["--input-type=module", "--eval", program], stdio: "inherit" });
+  const [theirs] = (await once(child, "message")) as [number[]];
+  child.kill();
+  const ours = await Promise.all(Array.from({ length: AT_ONCE }, freePort));
+  expect(theirs.filter((port) => ours.includes(port))).toEqual([]);
+});
