@@ -1,4 +1,4 @@
-/** Names of gRPC's status codes by number. */
+/** Names of gRPC's status codes by number (gRPC, doc/statuscodes.md). */
 export const GRPC_STATUS: readonly string[] = [
   "OK",
   "CANCELLED",
@@ -18,3 +18,20 @@ export const GRPC_STATUS: readonly string[] = [
   "DATA_LOSS",
   "UNAUTHENTICATED",
 ];
+
+/** What an HTTP status means to a gRPC client where nothing says it in gRPC's words: Envoy's local replies do so, and gRPC's own libraries. */
+export function grpcStatusOfHttp(status: number): string {
+  return OF_HTTP[status] ?? "UNKNOWN";
+}
+
+/** gRPC, doc/http-grpc-status-mapping.md. */
+const OF_HTTP: Readonly<Record<number, string>> = {
+  400: "INTERNAL",
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  404: "UNIMPLEMENTED",
+  429: "UNAVAILABLE",
+  502: "UNAVAILABLE",
+  503: "UNAVAILABLE",
+  504: "UNAVAILABLE",
+};

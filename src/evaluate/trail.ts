@@ -1,3 +1,4 @@
+import { grpcStatusOfHttp } from "../base/grpc-status.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { EnvoyResource, ResourceType, Snapshot } from "../translate/envoy/resource.ts";
@@ -106,7 +107,7 @@ export function find(site: Site, type: ResourceType, name: string): EnvoyResourc
 /** The answer that a proxy makes by itself; to a gRPC caller in gRPC's form. */
 export function localReply(trail: Trail, { status, grpc, because, body = "", headers = [] }: LocalReply): readonly Branch[] {
   const reply = grpc
-    ? { status: 200, grpcStatus: GRPC_STATUS_OF_HTTP[status] ?? "UNKNOWN", by: "proxy" as const, headers, body }
+    ? { status: 200, grpcStatus: grpcStatusOfHttp(status), by: "proxy" as const, headers, body }
     : { status, by: "proxy" as const, headers, body };
   return ends(trail, { kind: "response", reply, because });
 }
@@ -118,16 +119,3 @@ export interface LocalReply {
   readonly body?: string;
   readonly headers?: ResponseOutcome["headers"];
 }
-
-/** Envoy's mapping of its own answers (grpc-http status table). */
-const GRPC_STATUS_OF_HTTP: Readonly<Record<number, string>> = {
-  200: "UNKNOWN",
-  400: "INTERNAL",
-  401: "UNAUTHENTICATED",
-  403: "PERMISSION_DENIED",
-  404: "UNIMPLEMENTED",
-  429: "UNAVAILABLE",
-  502: "UNAVAILABLE",
-  503: "UNAVAILABLE",
-  504: "UNAVAILABLE",
-};

@@ -1,3 +1,4 @@
+import { GRPC_STATUS } from "../base/grpc-status.ts";
 /**
  * The shape of a MeshTest, written once: our own check and the JSON Schema for editors are made of it. It imports nothing at run time, so that
  * `npm run gen` can read it before `src/gen` is there.
@@ -18,12 +19,6 @@ const count = { is: "integer", minimum: 1, maximum: 100_000 } as const;
 const port = { is: "integer", minimum: 1, maximum: 65_535 } as const;
 const oneOf = (...values: readonly string[]): CompactNode => ({ is: "string", enum: values });
 const about = <Node extends Literal>(node: Node, words: string): Node => ({ ...node, about: words });
-
-/** By number (gRPC, doc/statuscodes.md). */
-export const GRPC_STATUSES = ["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND"].concat(
-  ["ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE"],
-  ["UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"],
-);
 
 const TEXT_FORM = { type: "string" };
 const LINES_FORM = { type: "array", items: TEXT_FORM, minItems: 1 };
@@ -70,7 +65,7 @@ const REQUEST: Literal = {
 const EXPECT: Literal = {
   fields: {
     status: { is: "integer", minimum: 100, maximum: 599 },
-    grpcStatus: oneOf(...GRPC_STATUSES),
+    grpcStatus: oneOf(...GRPC_STATUS),
     to: about(
       { is: "any", forms: [TEXT_FORM, { type: "object", additionalProperties: { anyOf: [RANGE_FORM, { type: "integer" }] } }] },
       "The workload that answered, external:HOST, or with repeat a range for each",

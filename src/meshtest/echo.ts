@@ -1,17 +1,7 @@
+import { grpcStatusOfHttp } from "../base/grpc-status.ts";
 import type { ApplicationAnswer, ApplicationRequest } from "../evaluate/index.ts";
 
 /** What a gRPC client makes of a plain HTTP status (gRPC, doc/http-grpc-status-mapping.md). */
-const GRPC_OF_HTTP: Readonly<Record<number, string>> = {
-  400: "INTERNAL",
-  401: "UNAUTHENTICATED",
-  403: "PERMISSION_DENIED",
-  404: "UNIMPLEMENTED",
-  429: "UNAVAILABLE",
-  502: "UNAVAILABLE",
-  503: "UNAVAILABLE",
-  504: "UNAVAILABLE",
-};
-
 /**
  * What the echo application answers: 200, 101 to a WebSocket, or as the request asks. `x-echo-status: 503,503,200` is one after another for the attempts of one
  * call, the last one from then on; `x-echo-delay-ms` is how long it takes.
@@ -26,7 +16,7 @@ export function answerOf({ headers: own, checks, protocol, attempt }: Applicatio
   return {
     status,
     ...(Number.isFinite(delayMs) && delayMs > 0 && { delayMs }),
-    ...(protocol === "grpc" && { grpcStatus: status < 400 ? "OK" : (GRPC_OF_HTTP[status] ?? "UNKNOWN") }),
+    ...(protocol === "grpc" && { grpcStatus: status < 400 ? "OK" : grpcStatusOfHttp(status) }),
   };
 }
 
