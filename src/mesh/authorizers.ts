@@ -5,12 +5,9 @@ import type { Origin } from "../model/origin.ts";
 import type { ExtAuthzBody, ExtAuthzHttpBody, MeshConfigBody } from "../schema/mesh-config.ts";
 import { qualifyHost } from "./visibility.ts";
 
-/** An external authorizer that MeshConfig declares under a name, with Istio's defaults filled in. */
-export interface Authorizer {
-  readonly name: string;
+/** How an external authorizer is asked about a request before it goes on, and what of it and of the answer counts. `Name` is a header name's form. */
+export interface CheckSettings<Name> {
   readonly kind: "http" | "grpc";
-  readonly host: string;
-  readonly port: number;
   readonly timeoutMs: number;
   /** Requests pass where it can't be asked. */
   readonly failOpen: boolean;
@@ -18,15 +15,25 @@ export interface Authorizer {
   readonly statusOnError: number;
   readonly clearRouteCache: boolean;
   readonly body?: { readonly maxBytes: number; readonly allowPartial: boolean; readonly packAsBytes: boolean };
-  /** What only a check by HTTP has. Header names as Istio writes them: `name`, `prefix*`, `*suffix`, `*`. */
+  /** What only a check by HTTP has. */
   readonly http?: {
     readonly pathPrefix: string;
-    readonly requestHeaders: readonly string[];
+    readonly requestHeaders: readonly Name[];
     readonly additionalHeaders: Readonly<Record<string, string>>;
-    readonly upstreamOnAllow: readonly string[];
-    readonly downstreamOnDeny: readonly string[];
-    readonly downstreamOnAllow: readonly string[];
+    readonly upstreamOnAllow: readonly Name[];
+    readonly downstreamOnDeny: readonly Name[];
+    readonly downstreamOnAllow: readonly Name[];
   };
+}
+
+/**
+ * An external authorizer that MeshConfig declares under a name, with Istio's defaults filled in. Header names as Istio writes them: `name`,
+ * `prefix*`, `*suffix`, `*`.
+ */
+export interface Authorizer extends CheckSettings<string> {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
   readonly origin: Origin;
 }
 
