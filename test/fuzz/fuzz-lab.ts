@@ -1,5 +1,6 @@
 import { begin } from "../../src/meshtest/begin.ts";
 import type { Call } from "../../src/meshtest/document.ts";
+import { follow } from "../../src/meshtest/evaluator-engine.ts";
 import { MeshError } from "../../src/model/error.ts";
 import { TestAuthorities } from "../../src/meshtest/real/authorities.ts";
 import type { Exchange } from "../../src/meshtest/real/exchange.ts";
@@ -7,7 +8,7 @@ import type { Lab, LabMesh, RunningMesh } from "../../src/meshtest/real/lab.ts";
 import { toClientOrders } from "../../src/meshtest/real/to-client-orders.ts";
 import { toDecision } from "../../src/meshtest/real/to-decision.ts";
 import { toLabMesh } from "../../src/meshtest/real/to-lab-mesh.ts";
-import { type Decision, evaluate, type Request } from "../../src/evaluate/index.ts";
+import type { Decision, Request } from "../../src/evaluate/index.ts";
 import { compare, type Difference } from "./compare.ts";
 import type { FuzzCase } from "./document.ts";
 import { issuers, type ReadCase, readCases } from "./evaluator.ts";
@@ -81,10 +82,7 @@ export class FuzzLab {
     // Begun once: a token is signed anew each time.
     const begun = begin(call, read, { issuers, nowMs: Date.now() });
     if ("decision" in begun) return { kind: "skipped", evaluated: begun.decision, reason: "the client has no address to connect to" };
-    const outcomes = begun.beginnings.flatMap(({ share, request }) =>
-      evaluate(request, read.mesh).outcomes.map((ended) => ({ share: share * ended.share, outcome: ended.outcome })),
-    );
-    const evaluated = { outcomes };
+    const evaluated = follow(begun, read.mesh);
     const undecided = evaluated.outcomes.find(({ outcome }) => outcome.kind === "undecided")?.outcome;
     if (undecided?.kind === "undecided") return { kind: "skipped", evaluated, reason: `undecided at ${undecided.at}` };
     const { sender, orders } = toClientOrders(call, begun.beginnings, read.mesh, this.#authorities);

@@ -14,6 +14,7 @@ import {
 import { withAccessLog } from "./access-log.ts";
 import type { Unready } from "./envoy-state.ts";
 import { Refusals } from "./refusals.ts";
+import { Wake } from "./wake.ts";
 
 /** One proxy of a mesh, as its control plane serves it. */
 export interface ServedProxy {
@@ -29,7 +30,7 @@ export class LabControlPlane {
   readonly #served: ReadonlyMap<string, ServedProxy>;
   readonly #logged = new WeakMap<EnvoyResource, EnvoyResource>();
   readonly #whole = new Map<string, { readonly from: Snapshot; readonly to: Snapshot }>();
-  readonly #waiting = new Set<() => void>();
+  readonly #wake = new Wake();
   #snapshotFor: (proxy: Proxy) => Snapshot;
   readonly #refusals = new Refusals();
   #problem: MeshError | undefined;
@@ -84,7 +85,7 @@ export class LabControlPlane {
       const behind = [...wanted].filter((key) => !done.has(key));
       if (behind.length === 0) return;
       if (performance.now() >= deadlineMs) throw new MeshError("timeout", `no answer in time from the Envoy of ${behind.join(", ")}`);
-      await this.#nextEvent(deadlineMs - performance.now());
+      await this.#wake.next(deadlineMs - performance.now());
     }
   }
 
@@ -99,18 +100,6 @@ export class LabControlPlane {
       if (refusal !== undefined) return refusal;
     }
     return undefined;
-  }
-
-  #nextEvent(forMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, forMs);
-      this.#waiting.add(wake);
-    });
   }
 
   /** What waits for Secrets that this proxy doesn't have, or doesn't take. */
@@ -134,7 +123,7 @@ export class LabControlPlane {
     // The stream's state is brought up to date after its event; many come at a time.
     setImmediate(() => {
       this.#isWaking = false;
-      for (const wake of this.#waiting) wake();
+      this.#wake.all();
     });
   }
 

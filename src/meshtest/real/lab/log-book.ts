@@ -1,6 +1,7 @@
 import type { WorkloadRef } from "../../../evaluate/index.ts";
 import type { ProxyLogLine } from "../exchange.ts";
 import { type RawLogLine, readLogLine } from "./access-log.ts";
+import { Wake } from "./wake.ts";
 
 export interface LoggingPod {
   readonly workload: WorkloadRef;
@@ -24,7 +25,7 @@ export interface ExpectedLines {
 export class LogBook {
   readonly #pods: readonly LoggingPod[];
   readonly #byAddress: ReadonlyMap<string, number>;
-  readonly #waiting = new Set<() => void>();
+  readonly #wake = new Wake();
   /** Connections that are still open and of which a request was logged. */
   readonly #carriedRequests = new Set<string>();
   #entries: Entry[] = [];
@@ -43,7 +44,7 @@ export class LogBook {
     else if (entry.of === "connection" && (this.#carriedRequests.delete(connectionOf(entry)) || !tellsSomething(entry))) return;
     if (entry.startedAtMs < this.#sinceMs) return;
     this.#entries.push(entry);
-    for (const wake of this.#waiting) wake();
+    this.#wake.all();
   }
 
   /** Begins an exchange: lines that come late, of what began before, are of an earlier one. */
@@ -54,7 +55,7 @@ export class LogBook {
 
   /** The lines in the order in which their requests began, as soon as none is missing, at the latest when the time is over. */
   async take(expected: ExpectedLines, deadlineMs: number): Promise<readonly ProxyLogLine[]> {
-    while (!this.#isWhole(expected) && performance.now() < deadlineMs) await this.#nextLine(deadlineMs - performance.now());
+    while (!this.#isWhole(expected) && performance.now() < deadlineMs) await this.#wake.next(deadlineMs - performance.now());
     const entries = this.#entries.toSorted((one, other) => one.startedAtMs - other.startedAtMs);
     this.#entries = [];
     return entries.flatMap(({ pod, line }) => {
@@ -86,18 +87,6 @@ export class LogBook {
       missing.set(key, (missing.get(key) ?? 0) - 1);
     }
     return [...missing.values()].every((count) => count <= 0);
-  }
-
-  #nextLine(forMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, forMs);
-      this.#waiting.add(wake);
-    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { BRIDGE_ADDRESS, podLink, podNetwork, podRules, RELAY_RANGE } from "../../../runtime/network.ts";
+import { BRIDGE_ADDRESS, machineNetwork, podLink, podNetwork, podRules } from "../../../runtime/network.ts";
 import type { PodPlan } from "./protocol.ts";
 
 /** A script says this line as soon as it is in a network namespace of its own, and waits for one line before it goes on. */
@@ -15,23 +15,11 @@ export function meshScript(command: string): string {
     // Refusals are what tests are about: none is left out because there were many.
     "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit",
     NO_IPV6,
-    `ip -batch - <<'EOT'\n${meshNetwork()}EOT`,
+    `ip -batch - <<'EOT'\n${machineNetwork()}route add default dev kumiko0\nEOT`,
     `iptables-restore <<'EOT'\n${NOWHERE}EOT`,
     `echo ${HERE}`,
     "read -r go",
     `exec ${command}`,
-    "",
-  ].join("\n");
-}
-
-function meshNetwork(): string {
-  return [
-    "link set lo up",
-    "link add kumiko0 type bridge",
-    `addr add ${BRIDGE_ADDRESS}/16 dev kumiko0`,
-    "link set kumiko0 up",
-    `route add local ${RELAY_RANGE}.0.0/16 dev lo`,
-    "route add default dev kumiko0",
     "",
   ].join("\n");
 }
