@@ -327,8 +327,8 @@ describe.each([
   let world: WireWorld;
   beforeAll(async () => {
     world = await startWire(
-      async ({ servers, clients }) => {
-        const site = await servers.issue({ dns: ["a.test", "*.wild.test"] });
+      ({ servers, clients }) => {
+        const site = servers.issue({ hosts: ["a.test", "*.wild.test"] });
         const secret = { "tls.crt": site.chainPem, "tls.key": site.keyPem };
         const secrets = [secretYaml("site", secret), secretYaml("mutual", { ...secret, "ca.crt": clients.rootPem })];
         return [...MESH, GATEWAYS, ...BYTES, ...secrets].join("");

@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { loadTests } from "./load.ts";
+import { loadMeshTests } from "../testing/load-mesh-test.ts";
 import { runTests } from "./run.ts";
 
 const TEST = `apiVersion: kumiko.dev/v1alpha1
@@ -40,14 +37,8 @@ spec:
 `;
 
 async function coverageOf(filter?: string) {
-  const folder = mkdtempSync(join(tmpdir(), "kumiko-coverage-"));
-  try {
-    writeFileSync(join(folder, "t.yaml"), TEST);
-    const { files } = await loadTests({ paths: ["t.yaml"], cwd: folder });
-    return (await runTests(files, { nowMs: 0, coverage: true, ...(filter !== undefined && { filter }) })).coverage;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const files = await loadMeshTests({ "t.yaml": TEST });
+  return (await runTests(files, { nowMs: 0, coverage: true, ...(filter !== undefined && { filter }) })).coverage;
 }
 
 test("coverage lists each route and rule by its line, and whether a call reached it", async () => {

@@ -76,8 +76,3 @@ export function isHttp2(protocol: Protocol): boolean {
 export function isTls(protocol: Protocol): boolean {
   return protocol === "https" || protocol === "tls";
 }
-
-/** Opaque bytes. */
-export function isTcp(protocol: Protocol): boolean {
-  return protocol === "tcp" || protocol === "mongo" || protocol === "redis" || protocol === "mysql";
-}

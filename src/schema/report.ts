@@ -12,9 +12,6 @@ export interface Finding {
 
 export type Report = (finding: Finding) => void;
 
-/** A check of one kind's document (beside `metadata`), whose shape has been found right. */
-export type BodyCheck<Body> = (body: Body, report: Report) => void;
-
 /** The field can't stay as it is: the resource is not used. */
 export function wrong(report: Report, path: JsonPath, message: string, help?: string): void {
   report({ code: "KMK1001", path, message, ...(help !== undefined && { help }) });

@@ -1,15 +1,9 @@
 import { stableHash } from "../base/stable-hash.ts";
-import { createMesh, type Mesh, resolveMeshSettings } from "../mesh/index.ts";
 import type { Resource } from "../model/resource.ts";
 
 /** Resources of a mesh of `count` services in namespaces of ten, each with one Pod, a VirtualService and a DestinationRule; for benchmarks. */
 export function largeResources(count: number): readonly Resource[] {
   return Array.from({ length: count }, (_, i) => serviceResources(i)).flat();
-}
-
-export function largeMesh(count: number): Mesh {
-  const resources = largeResources(count);
-  return createMesh(resources, resolveMeshSettings(resources));
 }
 
 /** The same resources with another timeout in one VirtualService: what an edit changes. */

@@ -3,7 +3,7 @@ import { type ApplicationAnswer, type ApplicationRequest, type Decision, evaluat
 import type { MeshSettingsOptions } from "../mesh/index.ts";
 import { type MeshViewOptions, meshView, requestOf, type TestMeshView } from "./mesh-view.ts";
 import { proxySecrets } from "./own-secrets.ts";
-import { createTestAuthority, type TestAuthority } from "./test-authority.ts";
+import { TestAuthority } from "../meshtest/real/certificates.ts";
 import { until } from "./until.ts";
 import { CASE_HEADER, nameOf, type Place, WireApplications } from "./wire-application.ts";
 import { type Dialling, sendWire } from "./wire-client.ts";
@@ -67,14 +67,16 @@ export interface WireWorld {
 }
 
 /** Real Envoys, one for each proxy of a mesh whose addresses lie in 127.0.0.0/8, and the evaluator on the same resources. */
-export async function startWire(
-  yaml: string | ((authorities: WireAuthorities) => Promise<string>),
-  options: WireOptions = {},
-): Promise<WireWorld> {
-  const [mesh, servers, clients, stranger] = await Promise.all(["mesh", "servers", "clients", "stranger"].map(createTestAuthority));
-  const authorities = { mesh, servers, clients, stranger } as WireAuthorities;
+export async function startWire(yaml: string | ((authorities: WireAuthorities) => string), options: WireOptions = {}): Promise<WireWorld> {
+  const newAuthority = (name: string) => new TestAuthority(name, Date.now());
+  const authorities: WireAuthorities = {
+    mesh: newAuthority("mesh"),
+    servers: newAuthority("servers"),
+    clients: newAuthority("clients"),
+    stranger: newAuthority("stranger"),
+  };
   const applications = new WireApplications(options.answerOf ?? answerOf);
-  const view = viewOf(typeof yaml === "string" ? yaml : await yaml(authorities), options);
+  const view = viewOf(typeof yaml === "string" ? yaml : yaml(authorities), options);
   const envoys = new Map<string, WireEnvoy>();
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -82,12 +84,12 @@ export async function startWire(
   };
   try {
     for (const [key, { proxy, snapshot, identity }] of view.proxies) {
-      const own = await authorities.mesh.issue({ uris: [identity] });
+      const own = authorities.mesh.issue({ uri: identity });
       const envoy = await startWireEnvoy(snapshot, proxySecrets({ ...own, trustPem: authorities.mesh.rootPem }), proxy.addresses[0] ?? "");
       envoys.set(key, envoy);
       closing.push(() => envoy.close());
     }
-    const started = await startSwitch(await portsOf(view, envoys, authorities, options), applications);
+    const started = await startSwitch(portsOf(view, envoys, authorities, options), applications);
     closing.push(() => started.close());
   } catch (error) {
     await close();
@@ -143,12 +145,12 @@ function viewOf(yaml: string, options: WireOptions): TestMeshView {
   };
 }
 
-async function portsOf(
+function portsOf(
   view: TestMeshView,
   envoys: ReadonlyMap<string, WireEnvoy>,
   { servers }: WireAuthorities,
   { externals = {}, tlsPorts = {}, extraPorts = [] }: WireOptions,
-): Promise<readonly SwitchPort[]> {
+): readonly SwitchPort[] {
   const ports: SwitchPort[] = [];
   for (const workload of view.workloads) {
     const { namespace, name, address } = workload;
@@ -156,7 +158,7 @@ async function portsOf(
     const proxyPort = (port: number) => envoy?.ports.get(15_006) ?? envoy?.ports.get(port);
     for (const place of placesOf(workload)) {
       const tls = tlsPorts[`${name}:${place.port}`];
-      const secured: Place = tls === undefined ? place : { ...place, tls: await servers.issue({ dns: [tls] }) };
+      const secured: Place = tls === undefined ? place : { ...place, tls: servers.issue({ hosts: [tls] }) };
       const behind = proxyPort(place.port);
       ports.push({ address, port: place.port, place: secured, ...(behind !== undefined && { proxyPort: behind }) });
     }
@@ -174,7 +176,7 @@ async function portsOf(
   for (const [address, { host, ports: open, tls = [] }] of Object.entries(externals)) {
     for (const port of open) {
       const place = { target: { external: host }, port };
-      ports.push({ address, port, place: tls.includes(port) ? { ...place, tls: await servers.issue({ dns: [host] }) } : place });
+      ports.push({ address, port, place: tls.includes(port) ? { ...place, tls: servers.issue({ hosts: [host] }) } : place });
     }
   }
   return ports;
@@ -270,7 +272,7 @@ async function prepare(asking: Asking, { tls, ...rest }: Omit<WireCase, "repeat"
       },
     }),
   };
-  const dialling = await diallingOf(asking, request, tls);
+  const dialling = diallingOf(asking, request, tls);
   const tagged = (nth: number) => ({ ...request, headers: [...request.headers, [CASE_HEADER, `${id}-${nth}.`] as const] });
   const verdictsOf: Prepared["verdictsOf"] = (decide) => distinct(decide(tagged(0), view));
   const expected = verdictsOf(evaluate);
@@ -303,7 +305,7 @@ function nearest(differences: readonly (readonly string[])[]): readonly string[]
   return differences.toSorted((a, b) => a.length - b.length)[0] ?? ["the evaluator knows no outcome"];
 }
 
-async function diallingOf({ envoys, authorities, view }: Asking, request: Request, tls: WireCase["tls"]): Promise<Dialling> {
+function diallingOf({ envoys, authorities, view }: Asking, request: Request, tls: WireCase["tls"]): Dialling {
   const { from, destination } = request;
   const { namespace, name } = from.workload;
   const own = view.workloads.find((workload) => workload.namespace === namespace && workload.name === name);
@@ -312,7 +314,7 @@ async function diallingOf({ envoys, authorities, view }: Asking, request: Reques
   if (port === undefined || own === undefined) throw new Error(`${name} has no proxy that takes port ${destination.port}`);
   const wanted = tls?.certificate;
   const certificate =
-    wanted === undefined ? undefined : await authorities[wanted.of].issue({ uris: [wanted.uri], expired: wanted.expired === true });
+    wanted === undefined ? undefined : authorities[wanted.of].issue({ uri: wanted.uri }, { expired: wanted.expired === true });
   const source = from.kind === "workload" ? own.address : request.sourceAddress;
   return { port, source, destination, ...(certificate !== undefined && { certificate }) };
 }

@@ -8,7 +8,7 @@ import { CheckRequestSchema, CheckResponseSchema } from "../gen/envoy/service/au
 import { GRPC_STATUS } from "../base/grpc-status.ts";
 import type { ApplicationAnswer, ApplicationRequest, Target } from "../evaluate/index.ts";
 import type { HeaderLines } from "../evaluate/http-message.ts";
-import type { Issued } from "./test-authority.ts";
+import type { KeyAndChain } from "../meshtest/real/certificates.ts";
 
 const CHECK_PATH = "/envoy.service.auth.v3.Authorization/Check";
 
@@ -32,7 +32,7 @@ export interface Place {
   readonly target: Target;
   readonly port: number;
   /** Ends TLS with this certificate. */
-  readonly tls?: Issued;
+  readonly tls?: KeyAndChain;
 }
 
 export type AnswerOf = (request: ApplicationRequest) => ApplicationAnswer;

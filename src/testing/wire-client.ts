@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import type { Request } from "../evaluate/index.ts";
 import type { HeaderLines } from "../evaluate/http-message.ts";
 import { isWholeReply, parseReply } from "./raw-http.ts";
-import type { Issued } from "./test-authority.ts";
+import type { KeyAndChain } from "../meshtest/real/certificates.ts";
 
 /** What a client saw. */
 export type Seen =
@@ -17,7 +17,7 @@ export interface Dialling {
   /** Where the connection says that it comes from and went to, in a PROXY header (version 1). */
   readonly source: string;
   readonly destination: Request["destination"];
-  readonly certificate?: Issued;
+  readonly certificate?: KeyAndChain;
 }
 
 const DEADLINE_MS = 10_000;
@@ -54,7 +54,7 @@ function dial({ port, source, destination }: Dialling): Promise<Socket> {
   });
 }
 
-function secure(socket: Socket, { sni, alpn }: NonNullable<Request["tls"]>, certificate?: Issued): Promise<Duplex | undefined> {
+function secure(socket: Socket, { sni, alpn }: NonNullable<Request["tls"]>, certificate?: KeyAndChain): Promise<Duplex | undefined> {
   return new Promise((resolve) => {
     const secured = connectTls({
       socket,
