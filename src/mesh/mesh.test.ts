@@ -63,6 +63,21 @@ spec: { hosts: [users.shop.svc.cluster.local], ports: [{ number: 80, name: http,
   });
 });
 
+test("the services of a workload are those of its namespace that select it, the oldest first, each once", () => {
+  const service = (name: string, created: string, namespace = "shop", app = "users") => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: ${namespace}, creationTimestamp: "${created}" }
+spec: { selector: { app: ${app} }, ports: [{ port: 8080 }] }
+---`;
+  const mesh = meshOf(`${service("b-newer", "2026-02-01T00:00:00Z")}${service("c-older", "2026-01-01T00:00:00Z")}
+${service("elsewhere", "2025-01-01T00:00:00Z", "other")}${service("of-others", "2025-01-01T00:00:00Z", "shop", "carts")}${users}`);
+  const own = mesh.ownServices.of({ namespace: "shop", name: "users-1" });
+  expect(own.map(({ service: { name } }) => name)).toEqual(["c-older", "b-newer", "users"]);
+  expect(new Set(own.map(({ endpoint }) => endpoint.address))).toEqual(new Set(["10.244.0.7"]));
+  expect(mesh.ownServices.of({ namespace: "shop", name: "users-2" })).toEqual([]);
+});
+
 describe("a host that belongs to another namespace", () => {
   test.each(["users.shop", "users.shop.svc", "new.shop.svc.cluster.local", "*.shop.svc.cluster.local", "*.svc.cluster.local", "*.local"])(
     "%s is served for the claimant's own clients alone, and it is told so; Istio's profile lets it",

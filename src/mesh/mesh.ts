@@ -5,6 +5,7 @@ import type { Finding } from "./finding.ts";
 import { GatewayIndex } from "./gateways.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
 import { NamespaceIndex } from "./namespaces.ts";
+import { OwnServiceIndex } from "./own-services.ts";
 import { PolicyIndex } from "./policies.ts";
 import { ServiceIndex } from "./services.ts";
 import { VirtualServiceIndex } from "./virtual-services.ts";
@@ -17,6 +18,7 @@ export interface Mesh {
   readonly services: ServiceIndex;
   readonly workloads: WorkloadIndex;
   readonly endpoints: EndpointIndex;
+  readonly ownServices: OwnServiceIndex;
   readonly virtualServices: VirtualServiceIndex;
   readonly destinationRules: DestinationRuleIndex;
   readonly gateways: GatewayIndex;
@@ -38,13 +40,15 @@ export function createMesh(resources: readonly Resource[], settings: MeshSetting
   const workloads = new WorkloadIndex(all);
   const policies = new PolicyIndex(all, settings.rootNamespace);
   const services = new ServiceIndex(all, settings);
+  const endpoints = new EndpointIndex(all, workloads, policies, settings);
   const virtualServices = new VirtualServiceIndex(all, services, settings);
   return Object.freeze({
     settings,
     namespaces: new NamespaceIndex(all),
     services,
     workloads,
-    endpoints: new EndpointIndex(all, workloads, policies, settings),
+    endpoints,
+    ownServices: new OwnServiceIndex(services, endpoints),
     virtualServices,
     destinationRules: new DestinationRuleIndex(all, settings),
     gateways: new GatewayIndex(all),

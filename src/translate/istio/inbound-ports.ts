@@ -1,9 +1,9 @@
 import type { Mesh } from "../../mesh/mesh.ts";
+import type { OwnService } from "../../mesh/own-services.ts";
 import { protocolOf } from "../../mesh/protocol.ts";
-import { byAge } from "../../mesh/visibility.ts";
 import type { Origin } from "../../model/origin.ts";
 import type { Proxy } from "../../model/proxy.ts";
-import type { Protocol, Service } from "../../model/service.ts";
+import type { Protocol } from "../../model/service.ts";
 
 /** A port on which a workload takes traffic: of a Service that selects it, or declared by its containers. */
 export interface InboundPort {
@@ -22,8 +22,7 @@ export function inboundPortsOf(mesh: Mesh, proxy: Proxy): readonly InboundPort[]
   if (workload === undefined) return [];
   const ports = new Map<number, InboundPort>();
   const add = (port: InboundPort) => ports.has(port.port) || ports.set(port.port, port);
-  const own = [...mesh.services.all()].filter((service) => service.namespace === workload.namespace).sort(byAge);
-  for (const service of own) for (const port of portsOfService(mesh, service, `${workload.namespace}/${workload.name}`)) add(port);
+  for (const own of mesh.ownServices.of(workload)) for (const port of portsOfService(own)) add(port);
   for (const { port, name, protocol: transport, sidecarPort } of workload.ports) {
     const protocol = protocolOf({ number: port, name, transport, appProtocol: undefined });
     add({ port, protocol, ...(sidecarPort !== undefined && { sidecarPort }), origin: workload.origin });
@@ -35,9 +34,7 @@ export function inboundPortsOf(mesh: Mesh, proxy: Proxy): readonly InboundPort[]
     .sort((a, b) => a.port - b.port);
 }
 
-function portsOfService(mesh: Mesh, service: Service, workload: string): readonly InboundPort[] {
-  const endpoint = mesh.endpoints.of(service).endpoints.find((candidate) => candidate.workload === workload);
-  if (endpoint === undefined) return [];
+function portsOfService({ service, endpoint }: OwnService): readonly InboundPort[] {
   return service.ports.flatMap(({ number, protocol }) => {
     const target = endpoint.ports.get(number);
     return target === undefined ? [] : [{ ...target, protocol, origin: service.origin }];
