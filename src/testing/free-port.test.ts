@@ -16,10 +16,10 @@ test("no port is given twice, nor one that the system gives to connections", asy
 
 test("another process is given others", async () => {
   const path = JSON.stringify(fileURLToPath(new URL("free-port.ts", import.meta.url)));
-  const program = `const { freePort } = await import(${path}); process.send(await Promise.all(Array.from({ length: ${AT_ONCE} }, freePort)));`;
+  const program = `const { freePort } = await import(${path}); setInterval(() => {}, 60_000); process.send(await Promise.all(Array.from({ length: ${AT_ONCE} }, freePort)));`;
   const child = fork("data:text/javascript,", { execArgv: ["--input-type=module", "--eval", program], stdio: "inherit" });
   const [theirs] = (await once(child, "message")) as [number[]];
-  child.kill();
   const ours = await Promise.all(Array.from({ length: AT_ONCE }, freePort));
+  child.kill();
   expect(theirs.filter((port) => ours.includes(port))).toEqual([]);
 });
