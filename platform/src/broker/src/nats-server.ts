@@ -1,8 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { canConnect, type RunningProgram, startProgram, untilReady } from "@platform/setup/program";
 import { findNatsServer } from "./find-nats-server.ts";
 
 export interface NatsUser {
@@ -25,12 +23,7 @@ export interface NatsServerOptions {
 export { findNatsServer } from "./find-nats-server.ts";
 
 /** A running nats-server. */
-export interface NatsServer {
-  readonly pid: number;
-  /** Settles when the server has ended, with its exit code or signal. */
-  readonly ended: Promise<number | string>;
-  stop(): Promise<void>;
-}
+export type NatsServer = RunningProgram;
 
 const READY_MS = 20_000;
 const MIB = 1_048_576;
@@ -41,36 +34,14 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const file = join(options.folder, "nats-server.conf");
   writeFileSync(file, toConfiguration(options), { mode: 0o600 });
-  const [command, ...args] = [...deathWishPrefix(), program, "--config", file];
-  const child = spawn(command ?? program, args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], TZ: "UTC" },
-    // Ctrl-C at the terminal is this process's to hear, which then stops the server in order.
-    detached: true,
-  });
-  let output = "";
-  const read = (text: string) => {
-    output = (output + text).slice(-4_000);
-    options.log(text);
-  };
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", read);
-  child.on("error", (error) => read(`${program}: ${error.message}\n`));
-  const ended = once(child, "close").then(([code, signal]) => (typeof code === "number" ? code : String(signal)));
-  await untilReady(child, options.port, () => output);
-  return {
-    pid: child.pid ?? 0,
-    ended,
-    async stop() {
-      if (isRunning(child)) child.kill("SIGTERM");
-      await ended;
-    },
-  };
-}
-
-/** Makes the system stop the server when this process dies without a word, where the system can. */
-function deathWishPrefix(): readonly string[] {
-  const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path));
-  return setpriv === undefined ? [] : [setpriv, "--pdeathsig", "TERM", "--"];
+  const server = startProgram({ program, args: ["--config", file], stopSignal: "SIGTERM", log: options.log });
+  const outcome = await untilReady(server, () => canConnect(options.port), READY_MS);
+  if (outcome === "ended") throw new Error(`nats-server ended at once:\n${server.output()}`);
+  if (outcome === "late") {
+    server.kill();
+    throw new Error(`nats-server takes no connection on port ${options.port}`);
+  }
+  return server;
 }
 
 /** JSON is a way to write a server's configuration. */
@@ -90,32 +61,4 @@ function toConfiguration({ folder, port, users, tls }: NatsServerOptions): strin
     undefined,
     2,
   );
-}
-
-async function untilReady(child: ChildProcess, port: number, output: () => string): Promise<void> {
-  const deadline = Date.now() + READY_MS;
-  while (!(await canConnect(port))) {
-    if (!isRunning(child)) throw new Error(`nats-server ended at once:\n${output()}`);
-    if (Date.now() > deadline) {
-      child.kill("SIGKILL");
-      throw new Error(`nats-server takes no connection on port ${port}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-function isRunning(child: ChildProcess): boolean {
-  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

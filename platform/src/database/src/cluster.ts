@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { dirname, join } from "node:path";
+import { canConnect, type Program, startProgram, untilReady, withoutRoot } from "@platform/setup/program";
 import { Client } from "pg";
-import { type Binaries, findBinaries } from "./binaries.ts";
-import { deathWishPrefix, launchPrefix } from "./launch.ts";
+import { findBinaries } from "./binaries.ts";
 
 export interface ClusterOptions {
   /** The data folder; made when it is not there. */
@@ -32,34 +29,36 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+const READY_MS = 30_000;
+
+/** Starts a program of PostgreSQL's. */
+type Run = (program: "initdb" | "postgres", args: readonly string[], log: (text: string) => void) => Program;
+
 /** Starts PostgreSQL on loopback, TLS and SCRAM only, after `initdb` where the data folder is new. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const binaries = await findBinaries();
-  const prefix = [...launchPrefix(), ...deathWishPrefix()];
-  if (!existsSync(join(options.folder, "PG_VERSION"))) await initialise(binaries, prefix, options);
+  const prefix = withoutRoot("PostgreSQL does not run as root");
+  // SIGINT is the "fast" shutdown: sessions are ended, the data is written out.
+  const run: Run = (name, args, log) =>
+    startProgram({ prefix, program: binaries[name], args, env: { LC_ALL: "C" }, stopSignal: "SIGINT", log });
+  if (!existsSync(join(options.folder, "PG_VERSION"))) await initialise(run, options);
   await removeStaleLock(options.folder);
   writeFileSync(join(options.folder, "pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n", { mode: 0o600 });
-  const child = run(prefix, binaries.postgres, ["-D", options.folder, ...toArguments(options)], options.log);
-  const ended = once(child, "close").then(([code]) => (typeof code === "number" ? code : 1));
+  const postgres = run("postgres", ["-D", options.folder, ...toArguments(options)], options.log);
   const cluster: Cluster = {
     adminUrl: (database = "postgres") => `postgres://postgres:${options.superuserPassword}@127.0.0.1:${options.port}/${database}`,
-    ended,
-    stop: async () => {
-      // "Fast" shutdown: sessions are ended, the data is written out.
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGINT");
-      await ended;
-    },
+    ended: postgres.ended.then((code) => (typeof code === "number" ? code : 1)),
+    stop: postgres.stop,
   };
-  await untilReady(child, cluster, options);
+  await untilIn(postgres, cluster, options);
   return cluster;
 }
 
 /** Makes the data folder under another name first: a start that was cut off leaves no half-made one behind. */
-async function initialise(binaries: Binaries, prefix: readonly string[], options: ClusterOptions): Promise<void> {
+async function initialise(run: Run, options: ClusterOptions): Promise<void> {
   mkdirSync(dirname(options.folder), { recursive: true, mode: 0o700 });
   const draft = `${options.folder}.new`;
   const passwordFile = `${options.folder}.password`;
-  const output: string[] = [];
   rmSync(draft, { recursive: true, force: true });
   writeFileSync(passwordFile, `${options.superuserPassword}\n`, { mode: 0o600 });
   try {
@@ -74,9 +73,8 @@ async function initialise(binaries: Binaries, prefix: readonly string[], options
       "--locale=C",
       "--no-sync",
     ];
-    const child = run(prefix, binaries.initdb, args, (text) => output.push(text));
-    const [code] = await once(child, "close");
-    if (code !== 0) throw new Error(`initdb failed:\n${output.join("")}`);
+    const initdb = run("initdb", args, () => undefined);
+    if ((await initdb.ended) !== 0) throw new Error(`initdb failed:\n${initdb.output()}`);
     renameSync(draft, options.folder);
   } finally {
     rmSync(passwordFile, { force: true });
@@ -95,18 +93,6 @@ async function removeStaleLock(folder: string): Promise<void> {
   const isThere = Number.isInteger(port) && port > 0 && (await canConnect(port));
   if (isThere) throw new Error(`another PostgreSQL runs on ${folder}, on port ${port}: stop it first`);
   rmSync(file, { force: true });
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
 
 function toArguments(options: ClusterOptions): readonly string[] {
@@ -129,32 +115,18 @@ function toArguments(options: ClusterOptions): readonly string[] {
   return Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-function run(prefix: readonly string[], program: string, args: readonly string[], log: (text: string) => void): ChildProcess {
-  const [command, ...rest] = [...prefix, program, ...args];
-  const child = spawn(command ?? program, rest, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" },
-    // Ctrl-C at the terminal is this process's to hear, which then stops the server in order.
-    detached: true,
-  });
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", log);
-  child.on("error", (error) => log(`${command}: ${error.message}\n`));
-  return child;
-}
-
-/** @throws when the server ends first, or does not answer within half a minute. */
-async function untilReady(child: ChildProcess, cluster: Cluster, options: ClusterOptions): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error("postgres ended at once; its output is above");
-    const failure = await tryConnect(cluster.adminUrl(), options.authority);
-    if (failure === undefined) return;
-    if (Date.now() > deadline || isFinal(failure)) {
-      await cluster.stop();
-      throw new Error(`postgres does not let its superuser in: ${failure.message}`, { cause: failure });
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+/** @throws when the server ends first, or does not let its superuser in within half a minute. */
+async function untilIn(postgres: Program, cluster: Cluster, options: ClusterOptions): Promise<void> {
+  let failure: Error | undefined;
+  const look = async () => {
+    failure = await tryConnect(cluster.adminUrl(), options.authority);
+    return failure === undefined || isFinal(failure);
+  };
+  const outcome = await untilReady(postgres, look, READY_MS);
+  if (outcome === "ended") throw new Error("postgres ended at once; its output is above");
+  if (failure === undefined) return;
+  await cluster.stop();
+  throw new Error(`postgres does not let its superuser in: ${failure.message}`, { cause: failure });
 }
 
 async function tryConnect(url: string, ca: string): Promise<Error | undefined> {

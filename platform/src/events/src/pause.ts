@@ -1,8 +1,14 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Waits, or returns at once when `signal` is or gets aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** Returns when `signal` gets aborted, or at once where it is. */
+export async function untilAborted(signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 /** Waiting times that double from `firstMs` up to `mostMs`. */

@@ -19,6 +19,7 @@ import {
 } from "../broker.ts";
 import { Lanes } from "../lanes.ts";
 import { Backoff, pause, within } from "../pause.ts";
+import { Subscriptions } from "../subscriptions.ts";
 import { TOPIC } from "./names.ts";
 import { type KafkaOptions, toBaseOptions } from "./options.ts";
 
@@ -31,7 +32,7 @@ const PASSED_OVER = 100n;
 export class KafkaBroker implements Broker {
   readonly #options: KafkaOptions;
   readonly #producer: Producer<string, string, string, string>;
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #subscriptions = new Subscriptions();
 
   constructor(options: KafkaOptions) {
     this.#options = options;
@@ -75,7 +76,7 @@ export class KafkaBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((one) => one.stop()));
+    await this.#subscriptions.stop();
     await this.#producer.close();
   }
 
@@ -100,37 +101,24 @@ export class KafkaBroker implements Broker {
 
   /** Joins the group and works on its records, and again when that breaks, until it is stopped. */
   #run(groupId: string, mode: "committed" | "latest", work: (stream: Stream, stopping: AbortSignal) => Promise<void>): Subscription {
-    const stopping = new AbortController();
-    const ready = Promise.withResolvers<void>();
-    const repeat = async () => {
+    return this.#subscriptions.start(async (stopping, isReady) => {
       const backoff = new Backoff();
-      while (!stopping.signal.aborted) {
+      while (!stopping.aborted) {
         const consumer = new Consumer({ ...toBaseOptions(this.#options), groupId, deserializers: stringDeserializers, retries: 2 });
         consumer.on("error", (error: Error) => this.#options.log.warn({ err: error, groupId }, "the Kafka consumer reports an error"));
         try {
-          await this.#consume(consumer, mode, stopping.signal, async (stream) => {
-            ready.resolve();
+          await this.#consume(consumer, mode, stopping, async (stream) => {
+            isReady();
             backoff.reset();
-            await work(stream, stopping.signal);
+            await work(stream, stopping);
           });
         } catch (error) {
-          if (!stopping.signal.aborted) this.#options.log.warn({ err: error, groupId }, "the subscription broke; trying on");
+          if (!stopping.aborted) this.#options.log.warn({ err: error, groupId }, "the subscription broke; trying on");
         }
         await Promise.resolve(consumer.close(true)).catch(() => undefined);
-        await pause(backoff.next(), stopping.signal);
+        await pause(backoff.next(), stopping);
       }
-    };
-    const done = repeat();
-    const kept: Subscription = {
-      ready: ready.promise,
-      stop: async () => {
-        this.#subscriptions.delete(kept);
-        stopping.abort();
-        await done;
-      },
-    };
-    this.#subscriptions.add(kept);
-    return kept;
+    });
   }
 
   async #consume(

@@ -1,6 +1,6 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Log } from "../broker.ts";
-import { Backoff, pause, within } from "../pause.ts";
+import { Backoff, pause, untilAborted, within } from "../pause.ts";
 
 export interface NatsOptions {
   /** `tls://user:password@host:port`. TLS from the first byte; `nats://` is plain, for tests. */
@@ -36,9 +36,10 @@ export class NatsLink {
     return connection;
   }
 
-  /** The connection, however long it takes; undefined when the link was closed first. */
-  async whenConnected(): Promise<NatsConnection | undefined> {
-    return await this.#connecting;
+  /** The connection, however long it takes; undefined when the link was closed, or `stopping` aborted, first. */
+  async whenConnected(stopping: AbortSignal): Promise<NatsConnection | undefined> {
+    const connection = await Promise.race([this.#connecting, untilAborted(stopping)]);
+    return stopping.aborted ? undefined : connection;
   }
 
   onReconnect(tell: () => void): () => void {

@@ -11,7 +11,8 @@ import {
   type Subscription,
 } from "../broker.ts";
 import { Lanes } from "../lanes.ts";
-import { Backoff, pause, within } from "../pause.ts";
+import { Backoff, pause, untilAborted, within } from "../pause.ts";
+import { Subscriptions } from "../subscriptions.ts";
 import { NatsLink, type NatsOptions } from "./link.ts";
 import { KEY_HEADER, STREAM, subjectOf, typeOf } from "./names.ts";
 
@@ -22,7 +23,7 @@ const PULL_MS = 1_000;
 export class NatsBroker implements Broker {
   readonly #link: NatsLink;
   readonly #options: NatsOptions;
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #subscriptions = new Subscriptions();
 
   constructor(options: NatsOptions) {
     this.#options = options;
@@ -43,23 +44,11 @@ export class NatsBroker implements Broker {
   }
 
   subscribe(options: SubscribeOptions): Subscription {
-    const stopping = new AbortController();
-    const ready = Promise.withResolvers<void>();
-    const lanes = new Lanes(HANDLERS_AT_ONCE);
-    let working = Promise.resolve();
-    const begin = async () => {
-      const connection = await this.#link.whenConnected();
-      if (connection !== undefined && !stopping.signal.aborted)
-        working = this.#work(connection, options, lanes, stopping.signal, ready.resolve);
-    };
-    void begin();
-    return this.#keep({
-      ready: ready.promise,
-      stop: async () => {
-        stopping.abort();
-        await working;
-        await lanes.idle();
-      },
+    return this.#subscriptions.start(async (stopping, isReady) => {
+      const lanes = new Lanes(HANDLERS_AT_ONCE);
+      const connection = await this.#link.whenConnected(stopping);
+      if (connection !== undefined) await this.#work(connection, options, lanes, stopping, isReady);
+      await lanes.idle();
     });
   }
 
@@ -89,29 +78,24 @@ export class NatsBroker implements Broker {
   }
 
   listen(options: ListenOptions): Subscription {
-    const ready = Promise.withResolvers<void>();
-    const forget = this.#link.onReconnect(options.onGap);
-    let isStopped = false;
-    let plain: { unsubscribe(): void }[] = [];
-    const begin = async () => {
-      const connection = await this.#link.whenConnected();
-      if (connection === undefined || isStopped) return;
-      plain = options.types.map((type) =>
-        connection.subscribe(subjectOf(type), {
-          callback: (error, message) => void (error === null && options.handle(toMessage(message))),
-        }),
-      );
-      await connection.flush();
-      ready.resolve();
-    };
-    void begin().catch((error: unknown) => this.#options.log.warn({ err: error }, "listening broke"));
-    return this.#keep({
-      ready: ready.promise,
-      stop: async () => {
-        isStopped = true;
-        forget();
-        for (const one of plain) one.unsubscribe();
-      },
+    return this.#subscriptions.start(async (stopping, isReady) => {
+      const forget = this.#link.onReconnect(options.onGap);
+      let plain: { unsubscribe(): void }[] = [];
+      const begin = async () => {
+        const connection = await this.#link.whenConnected(stopping);
+        if (connection === undefined) return;
+        plain = options.types.map((type) =>
+          connection.subscribe(subjectOf(type), {
+            callback: (error, message) => void (error === null && options.handle(toMessage(message))),
+          }),
+        );
+        await connection.flush();
+        isReady();
+      };
+      void begin().catch((error: unknown) => this.#options.log.warn({ err: error }, "listening broke"));
+      await untilAborted(stopping);
+      forget();
+      for (const one of plain) one.unsubscribe();
     });
   }
 
@@ -121,7 +105,7 @@ export class NatsBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((one) => one.stop()));
+    await this.#subscriptions.stop();
     await this.#link.close();
   }
 
@@ -134,18 +118,6 @@ export class NatsBroker implements Broker {
     } catch {
       message.nak(REDELIVERY_MS);
     }
-  }
-
-  #keep(subscription: Subscription): Subscription {
-    const kept = {
-      ready: subscription.ready,
-      stop: async () => {
-        this.#subscriptions.delete(kept);
-        await subscription.stop();
-      },
-    };
-    this.#subscriptions.add(kept);
-    return kept;
   }
 }
 

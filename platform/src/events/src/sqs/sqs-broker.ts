@@ -21,6 +21,7 @@ import {
 } from "../broker.ts";
 import { Lanes } from "../lanes.ts";
 import { Backoff, pause } from "../pause.ts";
+import { Subscriptions } from "../subscriptions.ts";
 import { type AwsClients, openClients, provisionQueue, queueNameOf } from "./provision.ts";
 
 export interface SqsOptions {
@@ -41,7 +42,7 @@ const LISTEN_KEEP_SECONDS = 60;
 export class SqsBroker implements Broker {
   readonly #options: SqsOptions;
   readonly #clients: AwsClients;
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #subscriptions = new Subscriptions();
 
   constructor(options: SqsOptions) {
     this.#options = options;
@@ -108,7 +109,7 @@ export class SqsBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((one) => one.stop()));
+    await this.#subscriptions.stop();
     this.#clients.sns.destroy();
     this.#clients.sqs.destroy();
   }
@@ -134,37 +135,24 @@ export class SqsBroker implements Broker {
     readonly close: () => Promise<void>;
     readonly onRestart: () => void;
   }): Subscription {
-    const stopping = new AbortController();
-    const ready = Promise.withResolvers<void>();
-    const repeat = async () => {
+    return this.#subscriptions.start(async (stopping, isReady) => {
       const backoff = new Backoff();
-      for (let breaks = 0; !stopping.signal.aborted; breaks++) {
+      for (let breaks = 0; !stopping.aborted; breaks++) {
         try {
           const url = await queue.open();
-          ready.resolve();
+          isReady();
           if (breaks > 0) queue.onRestart();
-          while (!stopping.signal.aborted) {
-            for (const message of await this.#receive(url, stopping.signal)) await queue.take(url, message, stopping.signal);
+          while (!stopping.aborted) {
+            for (const message of await this.#receive(url, stopping)) await queue.take(url, message, stopping);
             backoff.reset();
           }
         } catch (error) {
-          if (!stopping.signal.aborted) this.#options.log.warn({ err: error }, "the queue can't be read; trying on");
-          await pause(backoff.next(), stopping.signal);
+          if (!stopping.aborted) this.#options.log.warn({ err: error }, "the queue can't be read; trying on");
+          await pause(backoff.next(), stopping);
         }
       }
       await queue.close().catch((error: unknown) => this.#options.log.warn({ err: error }, "the queue was not closed in order"));
-    };
-    const done = repeat();
-    const kept: Subscription = {
-      ready: ready.promise,
-      stop: async () => {
-        this.#subscriptions.delete(kept);
-        stopping.abort();
-        await done;
-      },
-    };
-    this.#subscriptions.add(kept);
-    return kept;
+    });
   }
 
   async #receive(url: string, abortSignal: AbortSignal): Promise<readonly QueueMessage[]> {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { cacheFolder } from "@platform/setup/cache";
 import { outputOf } from "./child.ts";
 
 const VERSION = "5.2.1";
@@ -15,8 +15,7 @@ const PACKAGES = [`moto==${VERSION}`, "flask", "flask-cors"] as const;
 export async function findMoto(): Promise<NodeJS.ProcessEnv | undefined> {
   const check = ["-c", "import moto.server, flask"] as const;
   if ((await outputOf("python3", check, 60_000)) !== undefined) return process.env;
-  const cache = process.env["XDG_CACHE_HOME"]?.startsWith("/") ? process.env["XDG_CACHE_HOME"] : join(homedir(), ".cache");
-  const folder = join(cache, "kumiko-platform", `moto-${VERSION}`);
+  const folder = join(cacheFolder(process.env), `moto-${VERSION}`);
   if (!existsSync(folder)) await install(folder);
   return existsSync(folder) ? { ...process.env, PYTHONPATH: folder } : undefined;
 }
