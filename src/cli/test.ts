@@ -18,7 +18,6 @@ import { watchFolders } from "../source/watch-folders.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
-import { openLab } from "./real-lab.ts";
 import { painter, renderDiagnostic, renderError } from "./render.ts";
 import { renderCoverage, renderFileError, renderMutation, renderRun } from "./test-text.ts";
 
@@ -65,6 +64,8 @@ export const test = defineCommand({
     if (engine === "evaluator") return await runAll(args, { ...options, engine }, io);
     let lab: Lab;
     try {
+      // Loaded only here: tests without it start in a moment.
+      const { openLab } = await import("./real-lab.ts");
       lab = await openLab(io, options.envoy);
     } catch (thrown) {
       // Nothing was tested: no other code may say so.
