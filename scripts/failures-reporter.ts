@@ -1,31 +1,33 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, relative } from "node:path";
+import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
+
+/** What a run of tests comes to; each failure is one line. */
+export interface TestCounts {
+  readonly passed: number;
+  readonly failures: readonly string[];
+}
 
 const LONGEST = 400;
 
-/** Writes `{passed, failed}` to KUMIKO_TEST_COUNTS, and ends the output with a line for each failure: where a log is cut, its end is what is left. */
+/** Writes what came of the tests, as JSON, to the file that KUMIKO_TEST_COUNTS names. */
 export default class FailuresReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    const failures = [...modules.flatMap(failuresOf), ...unhandled.map((error) => lineOf("outside of a test", error))];
-    const passed = modules.flatMap((module) => [...module.children.allTests("passed")]).length;
-    const file = process.env["KUMIKO_TEST_COUNTS"];
-    if (file !== undefined) {
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, JSON.stringify({ passed, failed: failures.length }));
-    }
-    for (const failure of failures) console.log(`FAILED ${failure}`);
+    const counts: TestCounts = {
+      passed: modules.flatMap((module) => [...module.children.allTests("passed")]).length,
+      failures: [...modules.flatMap(failuresOf), ...unhandled.map((error) => lineOf("outside of a test", error))],
+    };
+    writeFileSync(process.env["KUMIKO_TEST_COUNTS"] ?? "/dev/null", JSON.stringify(counts));
   }
 }
 
 /** Tests, and what can fail around them: a file that doesn't load, a hook of a file or of a suite. */
 function failuresOf(module: TestModule): readonly string[] {
   const file = relative(process.cwd(), module.moduleId);
-  const failed = [...module.children.allTests("failed")];
   return [
     ...module.errors().map((error) => lineOf(file, error)),
     ...[...module.children.allSuites()].flatMap((suite) => suite.errors().map((error) => lineOf(`${file} > ${suite.fullName}`, error))),
-    ...failed.map((test) => lineOf(`${file} > ${test.fullName}`, test.result().errors?.[0])),
+    ...[...module.children.allTests("failed")].map((test) => lineOf(`${file} > ${test.fullName}`, test.result().errors?.[0])),
   ];
 }
 
