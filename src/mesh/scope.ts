@@ -2,6 +2,7 @@ import { HostTable } from "../base/host-match.ts";
 import { stableHash } from "../base/stable-hash.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { Service } from "../model/service.ts";
+import { trustedProxiesOf } from "../schema/proxy-config.ts";
 import type { DestinationRule } from "./destination-rules.ts";
 import type { EndpointSet } from "./endpoints.ts";
 import type { Gateway } from "./gateways.ts";
@@ -20,6 +21,8 @@ export interface ProxyView {
   readonly dnsCapture: boolean;
   /** At gateways: the port of a Service in front of the proxy to the port that the proxy must bind for it. */
   readonly targetPorts: Readonly<Record<string, number>>;
+  /** At gateways: the hops in front of it whose X-Forwarded-For is believed; 0 at sidecars. */
+  readonly trustedHops: number;
 }
 
 /** What one group of proxies sees of the mesh; translation of routing gets this and nothing else. */
@@ -96,7 +99,18 @@ function viewOf(mesh: Mesh, proxy: Proxy): ProxyView {
     const value = proxy.labels[name];
     if (value !== undefined) labels[name] = value;
   }
-  return { type, namespace, labels, capture, localPorts, dnsCapture, targetPorts: type === "router" ? targetPortsOf(mesh, proxy) : {} };
+  const ofRouter =
+    type === "router"
+      ? { targetPorts: targetPortsOf(mesh, proxy), trustedHops: trustedHopsOf(mesh, proxy) }
+      : { targetPorts: {}, trustedHops: 0 };
+  return { type, namespace, labels, capture, localPorts, dnsCapture, ...ofRouter };
+}
+
+/** The Pod's own ProxyConfig counts before the mesh's (Istio, ProxyConfig). */
+function trustedHopsOf(mesh: Mesh, proxy: Proxy): number {
+  const workload = mesh.workloads.ofProxy(proxy);
+  const own = workload === undefined ? undefined : mesh.find(workload.origin.ref);
+  return (own === undefined ? undefined : trustedProxiesOf(own.metadata.annotations)) ?? mesh.settings.numTrustedProxies;
 }
 
 const readLabels = new WeakMap<Mesh, ReadonlySet<string>>();

@@ -4,7 +4,7 @@ import type { SourcePosition } from "../model/position.ts";
 import type { Resource } from "../model/resource.ts";
 import { type DesiredPod, toPodDocument } from "../runtime/pod.ts";
 import { captureOf } from "../runtime/deployment.ts";
-import { checkDocument } from "../schema/index.ts";
+import { checkDocument, PROXY_CONFIG } from "../schema/index.ts";
 import type { DeploymentBody, GatewayBody, PodBody, ServiceBody, ServiceEntryBody, WorkloadEntryBody } from "../schema/bodies.ts";
 import type { MeshTest } from "./document.ts";
 
@@ -13,6 +13,7 @@ export interface TestWorkload {
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
   readonly ports: readonly { readonly name: string; readonly port: number }[];
   readonly role: "sidecar" | "gateway" | "none";
@@ -57,7 +58,7 @@ export function workloadsOf(test: MeshTest, resources: readonly Resource[]): rea
 export function podsOf(workloads: readonly TestWorkload[]): readonly Resource[] {
   return workloads.flatMap((workload) => {
     if (workload.kind === "WorkloadEntry") return [];
-    const { namespace, name, labels, serviceAccount, ports, role, address, position } = workload;
+    const { namespace, name, labels, annotations, serviceAccount, ports, role, address, position } = workload;
     const containers = [
       { name: "app", ports: ports.map(({ name: portName, port }) => ({ ...(portName && { name: portName }), containerPort: port })) },
     ];
@@ -67,7 +68,7 @@ export function podsOf(workloads: readonly TestWorkload[]): readonly Resource[] 
       owner: { kind: "Deployment", namespace, name },
       revision: "",
       labels,
-      annotations: {},
+      annotations,
       serviceAccount,
       capture: role,
       spec: { containers },
@@ -85,6 +86,7 @@ function fromShorthand(workload: MeshTest["workloads"][number]): Draft {
     name,
     namespace,
     labels: all,
+    annotations: {},
     serviceAccount,
     ports: ports.map((port) => ({ name: "", port })),
     kind: "Pod",
@@ -121,7 +123,9 @@ function fromResource(resource: Resource): readonly Draft[] {
       const place = { name: metadata.name, namespace: metadata.namespace, position: resource.locate(["metadata", "name"]) };
       const address = spec.address !== undefined && isIp(spec.address) ? spec.address : undefined;
       const serviceAccount = spec.serviceAccount ?? "default";
-      return [{ ...place, labels, serviceAccount, ports, kind: "WorkloadEntry", address, role: hasProxy ? undefined : "none" }];
+      return [
+        { ...place, labels, annotations: {}, serviceAccount, ports, kind: "WorkloadEntry", address, role: hasProxy ? undefined : "none" },
+      ];
     }
     default:
       return [];
@@ -143,6 +147,8 @@ function fromPodSpec(
     name: metadata.name,
     namespace: metadata.namespace,
     labels,
+    // What says where a Pod listens and who stands beside it is of the cluster that it was taken from.
+    annotations: Object.fromEntries(Object.entries(annotations).filter(([key]) => key === PROXY_CONFIG)),
     serviceAccount: spec.serviceAccountName ?? spec.serviceAccount ?? "default",
     ports: spec.containers.flatMap(({ ports = [] }) => ports.map(({ name = "", containerPort }) => ({ name, port: containerPort }))),
     kind: "Pod",

@@ -4,6 +4,7 @@ import { schema as kubernetesSchema } from "../gen/schema/kubernetes.js";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import type { JsonPath, SourcePosition } from "../model/position.ts";
 import { type Metadata, refOf, type Resource, type ResourceRef } from "../model/resource.ts";
+import { checkAnnotations } from "./annotations.ts";
 import type { CompactSchema } from "./compact.ts";
 import { checkHostile } from "./hostile.ts";
 import { checkHonoured } from "./honoured.ts";
@@ -77,6 +78,7 @@ function checkKnown(value: Body, kind: Kind, raw: RawDocument): CheckedDocument 
     rules.check?.(body as never, report);
     const unknown = new Set(findings.map(({ path }) => path.join("\n")));
     checkHonoured(body, rules.honoured, (finding) => void (unknown.has(finding.path.join("\n")) || report(finding)));
+    checkAnnotations(value, report);
     body = rules.narrow?.(body as never, findings, report) ?? body;
   }
   if (metadata === undefined) return { diagnostics: toDiagnostics(findings, kind, undefined, raw) };

@@ -8,3 +8,4 @@ export { type CheckedDocument, checkDocument, type RawDocument } from "./check-d
 export { findRegexFault } from "./format.ts";
 export { apiVersionOf, findKind, findKindByWord, type Kind, kinds } from "./kinds.ts";
 export type { MeshConfigBody, Profile } from "./mesh-config.ts";
+export { PROXY_CONFIG } from "./proxy-config.ts";

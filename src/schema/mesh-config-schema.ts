@@ -164,6 +164,13 @@ const MESH_CONFIG: Readonly<Record<string, Literal>> = {
   verifyCertificateAtClient: flag,
 };
 
+/** Applications start when their proxy is ready, whatever `holdApplicationUntilProxyStarts` says. */
+export const honouredProxyConfig: { readonly [field: string]: HonouredTree } = {
+  ...Object.fromEntries(Object.keys(PROXY_CONFIG).map((field) => [field, false])),
+  holdApplicationUntilProxyStarts: true,
+  gatewayTopology: { numTrustedProxies: true, forwardClientCertDetails: false, proxyProtocol: false },
+};
+
 /** Held against `MeshConfigBody` by its test. */
 export const honouredMeshConfig: HonouredTree = {
   ...Object.fromEntries(Object.keys(MESH_CONFIG).map((field) => [field, false])),
@@ -195,15 +202,13 @@ export const honouredMeshConfig: HonouredTree = {
     envoyExtAuthzHttp: true,
     envoyExtAuthzGrpc: true,
   },
-  defaultConfig: {
-    ...Object.fromEntries(Object.keys(PROXY_CONFIG).map((field) => [field, false])),
-    gatewayTopology: { numTrustedProxies: true, forwardClientCertDetails: false, proxyProtocol: false },
-  },
+  defaultConfig: honouredProxyConfig,
 };
 
-export const meshConfigSchema: CompactSchema = compile({ fields: MESH_CONFIG });
+/** MeshConfig, and the ProxyConfig in it, which a Pod may have for itself. */
+export const meshConfigSchema: CompactSchema = compile({ MeshConfig: MESH_CONFIG, ProxyConfig: PROXY_CONFIG });
 
-function compile(literal: Literal): CompactSchema {
+function compile(kinds: Readonly<Record<string, Readonly<Record<string, Literal>>>>): CompactSchema {
   const nodes: CompactNode[] = [];
   const visit = (part: Literal): number => {
     if ("list" in part) return nodes.push({ is: "list", items: visit(part.list) }) - 1;
@@ -212,5 +217,5 @@ function compile(literal: Literal): CompactSchema {
     const fields = Object.fromEntries(Object.entries(part.fields).map(([name, field]) => [name, visit(field)]));
     return nodes.push({ is: "object", fields }) - 1;
   };
-  return { kinds: { MeshConfig: visit(literal) }, nodes };
+  return { kinds: Object.fromEntries(Object.entries(kinds).map(([kind, fields]) => [kind, visit({ fields })])), nodes };
 }

@@ -53,7 +53,6 @@ function toListener(
 }
 
 function connection(scope: Scope, rds: string, statPrefix: string): HttpConnection {
-  const trustedHops = scope.settings.numTrustedProxies;
   return {
     kind: "http",
     statPrefix,
@@ -61,7 +60,7 @@ function connection(scope: Scope, rds: string, statPrefix: string): HttpConnecti
     routes: { rds },
     codec: "auto",
     slots: GATEWAY_SLOTS,
-    trustedHops,
+    trustedHops: scope.proxy.trustedHops,
     websocketUpgrade: true,
   };
 }
