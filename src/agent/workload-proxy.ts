@@ -71,15 +71,16 @@ export class WorkloadProxy {
 
   constructor(settings: WorkloadProxySettings) {
     const { spec, runDir, stateDir, trustDomain } = settings;
-    makePrivateFolder(runDir);
-    makePrivateFolder(stateDir);
     this.spec = spec;
     this.#settings = settings;
     this.adminSocket = join(runDir, "admin.sock");
     const identity = identityOfProxy(spec, trustDomain);
     const certificate = () => this.#keys.current;
     const ttl = settings.certificateTtlMs === undefined ? {} : { ttlMs: settings.certificateTtlMs };
+    // First of all, since a token may be none: nothing is left then.
     this.#link = createLink({ controlPlane: settings.controlPlane, identity, certificate, ...ttl });
+    makePrivateFolder(runDir);
+    makePrivateFolder(stateDir);
     this.#secrets = new CertificateSecrets(certificate);
     this.#keys = new WorkloadKeys({
       identity,

@@ -48,19 +48,22 @@ export const agent = defineCommand({
     for (const folder of [places.state, places.run]) makePrivateFolder(folder);
     const explicit = options.envoy ?? io.environment.envoy;
     const envoy = await findEnvoy({ ...(explicit !== undefined && { explicit }), cacheDir: io.environment.cacheDir, onStep: say });
-    await runAgent({
-      runDir: places.run,
-      stateDir: places.state,
-      controlPlane: { address: controlPlane, ...(joinToken !== undefined && { joinToken }) },
-      trustDomain: options.trustDomain,
-      envoyPath: envoy.path,
-      // One machine, one workload: whatever an earlier agent left running here is ours to go on with.
-      generation: "machine",
-      proxy,
-      say,
-      signal: io.signal,
-    });
-    removeIfEmpty(join(places.run, "p"), places.run);
+    try {
+      await runAgent({
+        runDir: places.run,
+        stateDir: places.state,
+        controlPlane: { address: controlPlane, ...(joinToken !== undefined && { joinToken }) },
+        trustDomain: options.trustDomain,
+        envoyPath: envoy.path,
+        // One machine, one workload: whatever an earlier agent left running here is ours to go on with.
+        generation: "machine",
+        proxy,
+        say,
+        signal: io.signal,
+      });
+    } finally {
+      removeIfEmpty(join(places.run, "p"), places.run);
+    }
     return EXIT.done;
   },
 });

@@ -174,4 +174,5 @@ test("what is no token at all is refused at once, without repeating it", async (
   expect(await agent.ended).toBe(2);
   expect(agent.output()).toMatch(/error: that is no join token\n {2}next: .*join-token create/);
   expect(agent.output()).not.toContain("secret");
+  expect(existsSync(agent.runDir)).toBe(false);
 });
