@@ -95,3 +95,9 @@ test("a copy that comes after its call is nobody's", () => {
   const arrivals = [late, arrival(), at("2", "cart")];
   expect(told({ reports: [response(200), response(200)], arrivals, log: two }).map(([, who]) => who)).toEqual(["shop/cart", "shop/cart"]);
 });
+
+test("a try that ended before it was a request keeps its place before the next one, whose id it has not", () => {
+  const { requestId: _, ...failedTry } = inbound({ workload: shop("copy"), status: 400, details: "http1.codec_error", flags: "DPE" });
+  const [only] = toConversations({ reports: [response(200)], arrivals: [arrival()], log: [outbound(), failedTry, inbound()] }, WEB);
+  expect(only?.lines.map(({ workload }) => workload.name)).toEqual(["web", "copy", "cart"]);
+});

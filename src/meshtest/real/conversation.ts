@@ -29,7 +29,8 @@ export function toConversations({ reports, arrivals, log }: Exchange, sender: Se
   if (only !== undefined && second === undefined) {
     const own = told.length > 1 ? told.filter((group) => answers(group, only, sender)) : told;
     const parts = [...own, loose];
-    return [toConversation(only, { arrivals: parts.flatMap((part) => part.arrivals), lines: parts.flatMap(({ lines }) => lines) })];
+    const lines = new Set(parts.flatMap((part) => part.lines));
+    return [toConversation(only, { arrivals: parts.flatMap((part) => part.arrivals), lines: log.filter((line) => lines.has(line)) })];
   }
   // A client that sends the same id each time leaves only the order.
   const isTold = told.every((group) => (firstLines(group.lines, sender).length || group.arrivals.length) <= 1);
