@@ -15,8 +15,8 @@ export default defineConfig({
             "platform/infra/*.test.ts",
           ],
           // Deadlines for what is waited for, not speed: a busy machine is no failure.
-          testTimeout: 90_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

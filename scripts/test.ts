@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { defaultCacheDir, findEnvoy } from "../src/agent/index.ts";
 import type { TestCounts } from "./failures-reporter.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -45,6 +46,8 @@ function readCounts(file: string): TestCounts {
 
 mkdirSync(cache, { recursive: true });
 rmSync(counts, { force: true });
+// Downloaded before, where it must be: no test's time is spent on it.
+await findEnvoy({ explicit: process.env["KUMIKO_ENVOY"], cacheDir: defaultCacheDir(process.env), onStep: console.log });
 const args = process.argv.slice(2);
 const runs =
   args.length > 0

@@ -27,7 +27,7 @@ const cleanups: (() => Promise<void> | void)[] = [];
 beforeAll(async () => {
   const found = await findEnvoy({ explicit: process.env["KUMIKO_ENVOY"], cacheDir: defaultCacheDir(process.env) });
   envoyPath = found.path;
-}, 120_000);
+});
 
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();

@@ -29,7 +29,7 @@ let envoyPath: string;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "kboot-"));
   envoyPath = (await findEnvoy({ explicit: process.env["KUMIKO_ENVOY"], cacheDir: defaultCacheDir(process.env) })).path;
-}, 120_000);
+});
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 

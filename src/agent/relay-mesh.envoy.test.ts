@@ -32,7 +32,7 @@ describe.skipIf(envoy === undefined)("a translated mesh on a real Envoy behind t
     await world.startRelay({ current: (name) => secrets.get(name), onChange: () => () => undefined });
     world.startEnvoy();
     await until("all is acknowledged", () => world.isSynced());
-  }, 90_000);
+  });
 
   afterAll(() => world.close());
 

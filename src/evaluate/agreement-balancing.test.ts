@@ -88,7 +88,7 @@ describe("evaluator and Envoys agree on who gets equal requests", () => {
   let world: WireWorld;
   beforeAll(async () => {
     world = await startWire(MESH.join(""), { settings: { profile: "istio" } });
-  }, 60_000);
+  });
   afterAll(() => world?.close());
 
   test.each(CASES)("$title", async ({ given, answerers }) => {

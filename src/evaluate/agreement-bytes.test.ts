@@ -238,7 +238,7 @@ describe.each([
       },
       extraPorts: [9999],
     });
-  }, 60_000);
+  });
   afterAll(() => world?.close());
 
   test.each(cases.map((given) => [title(given), given] as const))("%s", async (_title, given) => {

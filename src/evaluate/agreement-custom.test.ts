@@ -115,7 +115,7 @@ describe("evaluator and Envoys agree on what authorizers decide", () => {
   let world: WireWorld;
   beforeAll(async () => {
     world = await startWire(MESH.join(""), { settings: { profile: "istio" } });
-  }, 60_000);
+  });
   afterAll(() => world?.close());
 
   test.each(CASES.map((given) => [title(given), given] as const))("%s", async (_title, given) => {

@@ -335,7 +335,7 @@ describe.each([
       },
       { settings: { profile } },
     );
-  }, 60_000);
+  });
   afterAll(() => world?.close());
 
   test.each([...RESETS, ...RETRIES, ...OF_PROTOCOLS, ...MORE, ...TLS].map((given) => [title(given), given] as const))(

@@ -6,7 +6,7 @@ describe("evaluator and Envoy agree on tokens", () => {
   let world: AgreementWorld;
   beforeAll(async () => {
     world = await startAgreement(TOKENS, { profile: "istio" });
-  }, 60_000);
+  });
   afterAll(() => world.close());
 
   test.each(TOKEN_CASES)("%s", async (_title, given) => {

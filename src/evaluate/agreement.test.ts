@@ -6,7 +6,7 @@ describe.each(ROUTE_MESHES)("evaluator and Envoy agree, $title", ({ settings, me
   let world: AgreementWorld;
   beforeAll(async () => {
     world = await startAgreement(mesh, settings);
-  }, 60_000);
+  });
   afterAll(() => world.close());
 
   test.each(

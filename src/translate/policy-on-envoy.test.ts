@@ -138,5 +138,5 @@ describe("whatever stands in a policy", () => {
         ],
       },
     );
-  }, 60_000);
+  });
 });

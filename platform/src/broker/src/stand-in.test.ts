@@ -9,8 +9,8 @@ let broker: BrokerStandIn;
 const open: NatsConnection[] = [];
 beforeAll(async () => {
   broker = await startForTest();
-}, 60_000);
-afterAll(() => broker?.stop(), 30_000);
+});
+afterAll(() => broker?.stop());
 afterEach(() => Promise.all(open.splice(0).map((connection) => connection.close())));
 
 async function connectAs(service: string, over: { password?: string; ca?: string } = {}): Promise<NatsConnection> {

@@ -27,12 +27,12 @@ beforeAll(async () => {
   });
   a = await startReplica(database, broker, { lines });
   b = await startReplica(database, broker);
-}, 90_000);
+});
 afterAll(async () => {
   await Promise.all([a?.server.close(), b?.server.close()]);
   await pool?.end();
   await Promise.all([database?.stop(), broker?.stop()]);
-}, 60_000);
+});
 
 interface Asked {
   readonly status: number;
@@ -344,5 +344,5 @@ describe("life and death", () => {
       timeout: 25_000,
     });
     await alice.close();
-  }, 40_000);
+  });
 });

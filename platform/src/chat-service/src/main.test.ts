@@ -11,8 +11,8 @@ let database: StandIn;
 let broker: BrokerStandIn;
 beforeAll(async () => {
   [database, broker] = await Promise.all([startDatabase(), startBroker()]);
-}, 90_000);
-afterAll(() => Promise.all([database?.stop(), broker?.stop()]), 60_000);
+});
+afterAll(() => Promise.all([database?.stop(), broker?.stop()]));
 
 function start(env: Record<string, string>) {
   const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts")], {

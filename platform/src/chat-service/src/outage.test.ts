@@ -30,12 +30,12 @@ beforeAll(async () => {
   [database, broker] = await Promise.all([startAll.database(), startAll.broker()]);
   a = await startReplica(database, broker);
   b = await startReplica(database, broker);
-}, 90_000);
+});
 afterAll(async () => {
   await Promise.all([a?.server.close(), b?.server.close()]);
   await Promise.all([database?.stop(), broker?.stop()]);
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 const post = async (path: string, payload: object) => {
   const answer = await a.server.inject({ method: "POST", url: `/api/v1/chat/rooms${path}`, headers: bearer("alice"), payload });
@@ -60,7 +60,7 @@ test("while the broker is away messages are stored and acknowledged, and heard o
   await post(`/${id}/messages`, { text: "4" });
   await vi.waitFor(() => expect(client.texts()).toEqual(["1", "2", "3", "4"]), WAIT);
   await client.close();
-}, 90_000);
+});
 
 test("while the database is away what is said is refused clearly, sockets stay open, and then all goes on", async () => {
   const { id } = (await post("", { name: "Room" })).body;
@@ -82,4 +82,4 @@ test("while the database is away what is said is refused clearly, sockets stay o
   expect((await post(`/${id}/messages`, { text: "2" })).status).toBe(201);
   await vi.waitFor(() => expect(client.texts()).toEqual(["1", "2"]), WAIT);
   await client.close();
-}, 90_000);
+});

@@ -25,7 +25,7 @@ describe.each([
   afterAll(async () => {
     await Promise.all(opened.map((broker) => broker.close()));
     await rig?.stop();
-  }, 60_000);
+  });
 
   test.for(contract)("$title", { timeout: 180_000 }, async ({ run }, { skip }) => {
     if (rig === undefined) return skip(missing);

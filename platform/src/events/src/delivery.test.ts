@@ -17,7 +17,7 @@ let pool: Pool;
 beforeAll(async () => {
   database = await startDatabase("CREATE TABLE effects (n int)");
   pool = database.open();
-}, 60_000);
+});
 afterAll(async () => {
   await pool?.end();
   await database?.standIn.stop();

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 let database: StandIn;
 beforeAll(async () => {
   database = await startForTest();
-}, 60_000);
+});
 afterAll(() => database.stop());
 
 function start(env: Record<string, string>): { child: ChildProcess; output: () => string } {

@@ -46,7 +46,7 @@ beforeAll(async () => {
     applicationName: "test",
     onIdleError: () => undefined,
   });
-}, 60_000);
+});
 afterAll(async () => {
   await database.close();
   await standIn.stop();

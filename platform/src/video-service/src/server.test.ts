@@ -23,7 +23,7 @@ beforeAll(async () => {
   const onIdleError = () => undefined;
   // The same database twice: the reader's sessions can't write, as a replica's can't.
   database = openDatabase({ url, readerUrl: url, ca: standIn.ca, poolSize: 4, applicationName: "test", onIdleError });
-}, 60_000);
+});
 afterAll(async () => {
   await database.close();
   await standIn.stop();

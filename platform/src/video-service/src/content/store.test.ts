@@ -19,7 +19,7 @@ beforeAll(async () => {
   const url = standIn.serviceUrl("videos");
   const onIdleError = () => undefined;
   database = openDatabase({ url, readerUrl: url, ca: standIn.ca, poolSize: 4, applicationName: "test", onIdleError });
-}, 60_000);
+});
 afterAll(async () => {
   await database?.close();
   await standIn?.stop();
