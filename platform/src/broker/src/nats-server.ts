@@ -35,7 +35,9 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const file = join(options.folder, "nats-server.conf");
   writeFileSync(file, toConfiguration(options), { mode: 0o600 });
   const server = startProgram({ program, args: ["--config", file], stopSignal: "SIGTERM", log: options.log });
-  const outcome = await untilReady(server, () => canConnect(options.port), READY_MS);
+  // Its own word, too: on a taken port somebody else would answer.
+  const isReady = async () => server.output().includes("Server is ready") && (await canConnect(options.port));
+  const outcome = await untilReady(server, isReady, READY_MS);
   if (outcome === "ended") throw new Error(`nats-server ended at once:\n${server.output()}`);
   if (outcome === "late") {
     server.kill();

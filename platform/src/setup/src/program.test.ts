@@ -136,6 +136,12 @@ describe("untilReady", () => {
 
   test("says when the program ended first, though something else answers in its place", async () => {
     expect(await untilReady({ isRunning: () => false }, async () => true, LONG_MS)).toBe("ended");
+    let isRunning = true;
+    const look = async () => {
+      isRunning = false;
+      return true;
+    };
+    expect(await untilReady({ isRunning: () => isRunning }, look, LONG_MS)).toBe("ended");
   });
 
   test("says when it is late", async () => {

@@ -41,7 +41,11 @@ const POLL_MS = 50;
 /** `nobody`: has an entry in /etc/passwd, which PostgreSQL's initdb asks for. */
 const NOBODY = "65534";
 
-/** Starts a program. One that can't be started has `ended`, and says why in its log and its output. */
+/**
+ * Starts a program. One that is not there has `ended`, and says why in its log and its output.
+ *
+ * @throws where the system can't even try (a NUL in a name, too many arguments).
+ */
 export function startProgram({ program, args, prefix = [], env = {}, stopSignal, log }: ProgramOptions): Program {
   const [command = program, ...rest] = [...prefix, ...deathWish(stopSignal), program, ...args];
   const child = spawn(command, rest, {
@@ -107,7 +111,7 @@ export async function untilReady(
 ): Promise<"ready" | "ended" | "late"> {
   const deadline = performance.now() + ms;
   while (program.isRunning()) {
-    if (await look()) return "ready";
+    if (await look()) return program.isRunning() ? "ready" : "ended";
     if (performance.now() > deadline) return "late";
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
