@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 /** What a run of tests comes to; each failure is one line. */
@@ -31,7 +32,10 @@ function failuresOf(module: TestModule): readonly string[] {
   ];
 }
 
-function lineOf(where: string, error: { readonly message: string } | undefined): string {
-  const text = `${where}: ${error?.message ?? "no message"}`.replace(/\s+/g, " ");
+/** A worker that was killed is named by the cause alone. */
+function lineOf(where: string, error: { readonly message: string; readonly cause?: unknown } | undefined): string {
+  const { message: cause } = (error?.cause ?? {}) as { readonly message?: unknown };
+  const message = [error?.message ?? "no message", ...(typeof cause === "string" ? [cause] : [])].join(": ");
+  const text = stripVTControlCharacters(`${where}: ${message}`).replace(/\s+/g, " ");
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

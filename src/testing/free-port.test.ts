@@ -1,17 +1,14 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { freePort } from "./free-port.ts";
 
 const AT_ONCE = 100;
 
-test("no port is given twice, nor one that the system gives to connections", async () => {
+test("no port is given twice", async () => {
   const ports = await Promise.all(Array.from({ length: AT_ONCE }, freePort));
   expect(new Set(ports).size).toBe(AT_ONCE);
-  const [systemFirst = 0] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/).map(Number);
-  expect(ports.every((port) => port < Math.max(systemFirst, 32_768))).toBe(true);
 });
 
 test("another process is given others", async () => {

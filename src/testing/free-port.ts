@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 
-/** Below the ports that Linux gives to connections and to whoever asks for any (`ip_local_port_range`): none is taken between here and its use. */
+/**
+ * Below the ports that Linux, unless told otherwise, gives to connections and to whoever asks for any (`ip_local_port_range`): none is taken
+ * between here and its use.
+ */
 const FIRST_PORT = 10_240;
 const END_PORT = 32_768;
 const BLOCK_SIZE = 64;
@@ -10,8 +13,10 @@ let block: { next: number; readonly end: number } | undefined;
 let previous: Promise<number> = Promise.resolve(0);
 
 /**
- * A port of the loopback on which nobody listens, for a program that can't be told to take any. No test is given it twice, and none that runs beside
+ * A TCP port of the loopback on which nobody listens, for a program that can't be told to take any. No test is given it twice, and none that runs beside
  * this one: each test file claims blocks of ports by listening on their first, which the system ends with its process.
+ *
+ * The platform has its own: it imports nothing of ours.
  *
  * @throws where all blocks are taken.
  */

@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -5,7 +6,6 @@ import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.j
 import { type EnvoyOracle, startEnvoyOracle } from "../../testing/envoy-oracle.ts";
 import { encodeResource } from "./any.ts";
 import { toDnsListener } from "./dns-filter.ts";
-import { freePort } from "../../testing/free-port.ts";
 
 const table = {
   hosts: [
@@ -19,7 +19,7 @@ describe("toDnsListener, on a real Envoy", () => {
   let oracle: EnvoyOracle;
   const resolver = new Resolver({ timeout: 1000, tries: 3 });
   beforeAll(async () => {
-    const port = await freePort();
+    const port = await freeUdpPort();
     const given = toDnsListener(table);
     const listener = fromBinary(ListenerSchema, given.bytes);
     if (listener.address?.address.case === "socketAddress")
@@ -53,3 +53,11 @@ describe("toDnsListener, on a real Envoy", () => {
     expect(await resolver.resolve4("Users.Shop.svc.cluster.LOCAL")).toEqual(["10.96.0.7"]);
   });
 });
+
+async function freeUdpPort(): Promise<number> {
+  const probe = createSocket("udp4");
+  await new Promise<void>((resolve) => probe.bind(0, "127.0.0.1", resolve));
+  const { port } = probe.address();
+  await new Promise<void>((resolve) => probe.close(resolve));
+  return port;
+}
