@@ -77,7 +77,7 @@ export class WorkloadProxy {
     const identity = identityOfProxy(spec, trustDomain);
     const certificate = () => this.#keys.current;
     const ttl = settings.certificateTtlMs === undefined ? {} : { ttlMs: settings.certificateTtlMs };
-    // First of all, since a token may be none: nothing is left then.
+    // Before any folder: what is no token throws here.
     this.#link = createLink({ controlPlane: settings.controlPlane, identity, certificate, ...ttl });
     makePrivateFolder(runDir);
     makePrivateFolder(stateDir);

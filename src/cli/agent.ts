@@ -44,10 +44,10 @@ export const agent = defineCommand({
     }
     const proxy = toProxySpec(name, namespace, options);
     const joinToken = await readToken(options.joinTokenFile, io);
-    const places = placesOf(resolve(io.cwd, options.dir ?? "."), io.environment);
-    for (const folder of [places.state, places.run]) makePrivateFolder(folder);
     const explicit = options.envoy ?? io.environment.envoy;
     const envoy = await findEnvoy({ ...(explicit !== undefined && { explicit }), cacheDir: io.environment.cacheDir, onStep: say });
+    const places = placesOf(resolve(io.cwd, options.dir ?? "."), io.environment);
+    for (const folder of [places.state, places.run]) makePrivateFolder(folder);
     try {
       await runAgent({
         runDir: places.run,
