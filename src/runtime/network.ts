@@ -25,11 +25,15 @@ export type Capture = "sidecar" | "gateway" | "none";
 
 /** `ip -batch` for the machine's own namespace. */
 export function machineNetwork(): string {
+  return `${bridgeNetwork()}addr add ${PROBE_ADDRESS}/32 dev kumiko0\n`;
+}
+
+/** `ip -batch`: the network between pods, of which nobody probes any. */
+export function bridgeNetwork(): string {
   return [
     "link set lo up",
     "link add kumiko0 type bridge",
     `addr add ${BRIDGE_ADDRESS}/16 dev kumiko0`,
-    `addr add ${PROBE_ADDRESS}/32 dev kumiko0`,
     "link set kumiko0 up",
     `route add local ${RELAY_RANGE}.0.0/16 dev lo`,
     "",

@@ -20,7 +20,8 @@ interface Found {
 
 /**
  * Tells apart what belongs to each request of an exchange. A request id joins a request's arrivals and log lines; which report is theirs follows
- * from the order, and, since answers to several at a time come in any order, from the status. What has no id goes by order alone.
+ * from the order, and, since answers to several at a time come in any order, from the status. What has no id goes by order alone; of several
+ * requests that have ids, what is without one (a try that failed before it was a request) is nobody's.
  */
 export function toConversations({ reports, arrivals, log }: Exchange, sender: Sender): readonly Conversation[] {
   const { byId, loose } = groupById(arrivals, log);

@@ -1,4 +1,4 @@
-import { BRIDGE_ADDRESS, machineNetwork, podLink, podNetwork, podRules } from "../../../runtime/network.ts";
+import { BRIDGE_ADDRESS, bridgeNetwork, podLink, podNetwork, podRules } from "../../../runtime/network.ts";
 import type { PodPlan } from "./protocol.ts";
 
 /** A script says this line as soon as it is in a network namespace of its own, and waits for one line before it goes on. */
@@ -15,7 +15,7 @@ export function meshScript(command: string): string {
     // Refusals are what tests are about: none is left out because there were many.
     "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit",
     NO_IPV6,
-    `ip -batch - <<'EOT'\n${machineNetwork()}route add default dev kumiko0\nEOT`,
+    `ip -batch - <<'EOT'\n${bridgeNetwork()}route add default dev kumiko0\nEOT`,
     `iptables-restore <<'EOT'\n${NOWHERE}EOT`,
     `echo ${HERE}`,
     "read -r go",
