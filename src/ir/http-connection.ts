@@ -11,7 +11,7 @@ export interface HttpConnection {
   readonly codec: "auto" | "http1" | "http2";
   /** Names of the ECDS resources that hold the policies of this connection: all connections of one proxy and direction share them. */
   readonly slots: PolicySlots;
-  /** X-Forwarded-For hops in front of a gateway that are trusted (`numTrustedProxies`). */
+  /** X-Forwarded-For hops in front of a gateway that are trusted (`numTrustedProxies`); none where left out. */
   readonly trustedHops?: number;
   readonly websocketUpgrade: boolean;
 }

@@ -195,3 +195,34 @@ status: { podIP: 10.244.0.2 }
     expect(scopeFor(gateway, router()).proxy.targetPorts).toEqual({ 443: 8443 });
   });
 });
+
+describe("the hops that a gateway trusts", () => {
+  const mesh = (annotation: string | undefined, ofMesh: number) =>
+    meshOf(`
+apiVersion: v1
+kind: Pod
+metadata: { name: edge-1, namespace: shop${annotation === undefined ? "" : `, annotations: { proxy.istio.io/config: ${JSON.stringify(annotation)} }`} }
+spec: { containers: [{ name: a }] }
+status: { podIP: 10.244.0.7 }
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: istio, namespace: istio-system }
+defaultConfig: { gatewayTopology: { numTrustedProxies: ${ofMesh} } }
+`);
+  const edge = { name: "edge-1", namespace: "shop", addresses: ["10.244.0.7"] };
+
+  test.each([
+    [undefined, 1],
+    ["gatewayTopology: { numTrustedProxies: 2 }", 2],
+    ["gateway_topology: { num_trusted_proxies: '3' }", 3],
+    ["gatewayTopology: { forwardClientCertDetails: SANITIZE }", 0],
+    ["gatewayTopology: {}", 0],
+    ["gatewayTopology: { numTrustedProxies: null }", 0],
+    ["gatewayTopology: null", 1],
+    ["concurrency: 2", 1],
+  ])("are the Pod's own where it says anything of its topology: %s", (annotation, hops) => {
+    expect(scopeFor(mesh(annotation, 1), router(edge)).proxy.trustedHops).toBe(hops);
+    expect(scopeFor(mesh(annotation, 1), sidecar(edge)).proxy.trustedHops).toBe(0);
+  });
+});

@@ -110,7 +110,7 @@ function viewOf(mesh: Mesh, proxy: Proxy): ProxyView {
 function trustedHopsOf(mesh: Mesh, proxy: Proxy): number {
   const workload = mesh.workloads.ofProxy(proxy);
   const own = workload === undefined ? undefined : mesh.find(workload.origin.ref);
-  return (own === undefined ? undefined : trustedProxiesOf(own.metadata.annotations)) ?? mesh.settings.numTrustedProxies;
+  return trustedProxiesOf(own?.metadata.annotations ?? {}, mesh.settings.numTrustedProxies);
 }
 
 const readLabels = new WeakMap<Mesh, ReadonlySet<string>>();

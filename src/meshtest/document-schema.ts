@@ -1,8 +1,8 @@
-import { GRPC_STATUS } from "../base/grpc-status.ts";
 /**
- * The shape of a MeshTest, written once: our own check and the JSON Schema for editors are made of it. It imports nothing at run time, so that
+ * The shape of a MeshTest, written once: our own check and the JSON Schema for editors are made of it. It imports nothing generated, so that
  * `npm run gen` can read it before `src/gen` is there.
  */
+import { GRPC_STATUS } from "../base/grpc-status.ts";
 import type { CompactNode, CompactSchema } from "../schema/compact.ts";
 
 /** `about` is what an editor shows; `forms` what an editor accepts where our own check is code (`is: "any"`). */

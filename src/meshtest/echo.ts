@@ -1,7 +1,6 @@
 import { grpcStatusOfHttp } from "../base/grpc-status.ts";
 import type { ApplicationAnswer, ApplicationRequest } from "../evaluate/index.ts";
 
-/** What a gRPC client makes of a plain HTTP status (gRPC, doc/http-grpc-status-mapping.md). */
 /**
  * What the echo application answers: 200, 101 to a WebSocket, or as the request asks. `x-echo-status: 503,503,200` is one after another for the attempts of one
  * call, the last one from then on; `x-echo-delay-ms` is how long it takes.

@@ -29,6 +29,8 @@ export interface PodDocument {
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations: Readonly<Record<string, string>>;
+    /** As a controller's Pods have them; Kubernetes would name a ReplicaSet here. */
+    readonly ownerReferences: readonly Readonly<Record<string, unknown>>[];
   };
   readonly spec: Readonly<Record<string, unknown>>;
   readonly status: Readonly<Record<string, unknown>>;
@@ -58,7 +60,13 @@ export function toPodDocument(pod: DesiredPod, status: PodStatus): PodDocument {
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name: pod.name, namespace: pod.namespace, labels: pod.labels, annotations: annotationsOf(pod, status) },
+    metadata: {
+      name: pod.name,
+      namespace: pod.namespace,
+      labels: pod.labels,
+      annotations: annotationsOf(pod, status),
+      ownerReferences: [{ apiVersion: "apps/v1", kind: pod.owner.kind, name: pod.owner.name, controller: true }],
+    },
     spec: {
       serviceAccountName: pod.serviceAccount,
       containers: pod.spec.containers.map(({ name, image, ports }) => ({ name, ...(image && { image }), ...(ports && { ports }) })),

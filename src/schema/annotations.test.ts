@@ -24,10 +24,18 @@ function find(value: unknown) {
   ]);
 }
 
+const service = (annotations: object) => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: "u", annotations },
+  spec: { ports: [{ port: 80 }] },
+});
+
 describe("an annotation of Istio's that has no effect is told, of a Pod and of a template", () => {
   test.each([
     ["traffic.sidecar.istio.io/excludeOutboundPorts", "KMK1003 warning", "is not honoured yet"],
     ["proxy.istio.io/overrides", "KMK1003 warning", "is not honoured yet"],
+    ["networking.istio.io/exportTo", "KMK1003 warning", "has no effect on a Pod"],
     ["sidecar.istio.io/proxyCPU", "KMK1003 info", "has an effect on Kubernetes only"],
   ])("%s", (name, severity, what) => {
     const message = `annotation ${name} ${what}`;
@@ -41,6 +49,20 @@ describe("an annotation of Istio's that has no effect is told, of a Pod and of a
       expect(find(deployment({ [name]: "x" }))).toEqual([]);
     },
   );
+
+  test("but where it belongs", () => {
+    expect(find(service({ "networking.istio.io/exportTo": "*" }))).toEqual([]);
+    const misplaced = deployment({});
+    const message = "annotation proxy.istio.io/config has no effect on a Deployment";
+    const metadata = { name: "u", annotations: { "proxy.istio.io/config": "no: [yaml" } };
+    expect(find({ ...misplaced, metadata })).toEqual([["KMK1003 warning", message, "metadata annotations proxy.istio.io/config"]]);
+  });
+
+  test("and not again of each Pod that a controller made of a template", () => {
+    const made = pod({ "proxy.istio.io/config": "concurrency: 2", "proxy.istio.io/overrides": "x" });
+    const ownerReferences = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "u-1", uid: "1" }];
+    expect(find({ ...made, metadata: { ...made.metadata, ownerReferences } })).toEqual([]);
+  });
 });
 
 describe("the ProxyConfig of a Pod", () => {
@@ -51,26 +73,42 @@ describe("the ProxyConfig of a Pod", () => {
     "holdApplicationUntilProxyStarts: true",
     "gatewayTopology: { numTrustedProxies: 2 }",
     '{"gatewayTopology": {"numTrustedProxies": 2}}',
+    "gateway_topology: { num_trusted_proxies: '2' }",
+    "gatewayTopology: { numTrustedProxies: 1 }\ngatewayTopology: { numTrustedProxies: 2 }",
+    "gatewayTopology:",
     "",
-  ])("passes without a word: %s", (text) => {
+  ])("passes without a word (row %#)", (text) => {
     expect(of(text)).toEqual([]);
   });
 
   test.each([
-    ["concurrency: 2", "KMK1003 warning", "concurrency is not honoured yet"],
+    ["concurrency: '2'", "KMK1003 warning", "concurrency is not honoured yet"],
+    ["drainDuration: 45", "KMK1003 warning", "drainDuration is not honoured yet"],
+    ["holdApplicationUntilProxyStarts: false", "KMK1003 warning", "holdApplicationUntilProxyStarts is not honoured yet"],
+    [`caCertificatesPem: ["${"x".repeat(9000)}"]`, "KMK1003 warning", "caCertificatesPem is not honoured yet"],
     ["gatewayTopology: { proxyProtocol: {} }", "KMK1003 warning", "gatewayTopology.proxyProtocol is not honoured yet"],
-    ["gatewayTopolgy: {}", "KMK1002 warning", "unknown field gatewayTopolgy"],
+    ["gatewayTopolgy: {}", "KMK1002 warning", "gatewayTopolgy is unknown"],
+    ["gatewayTopology: { numTrustedProxy: 1 }", "KMK1002 warning", "gatewayTopology.numTrustedProxy is unknown"],
     ["gatewayTopology: { numTrustedProxies: many }", "KMK1001 error", "gatewayTopology.numTrustedProxies"],
     ["gatewayTopology: { numTrustedProxies: -1 }", "KMK1001 error", "gatewayTopology.numTrustedProxies"],
     ["[1]", "KMK1001 error", "is no YAML object"],
-    ["a: b: c", "KMK1001 error", "is no YAML object"],
-    ["a: &a [x]\nb: *a", "KMK1001 error", "is no YAML object"],
-    ["[".repeat(8000), "KMK1001 error", "is no YAML object"],
-    [`# ${"x".repeat(9000)}\n{}`, "KMK1001 error", "is no YAML object"],
+    ["a: b: c", "KMK1001 error", "is no YAML: Nested mappings"],
+    ["!!binary aGVsbG8=", "KMK1001 error", "is no YAML object"],
+    [
+      "a: &a [x, x]\nb: &b [*a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c]",
+      "KMK1001 error",
+      "Excessive alias count",
+    ],
+    ["[".repeat(16_000), "KMK1001 error", "is no YAML"],
+    [`# ${"x".repeat(17_000)}\n{}`, "KMK1001 error", "is longer than"],
   ])("is checked (row %#)", (text, code, message) => {
     const [found, ...more] = of(text);
     expect(more).toEqual([]);
     expect(found).toMatch(new RegExp(`^${code}: annotation proxy.istio.io/config`));
     expect(found).toContain(message);
+  });
+
+  test("is complained of twenty times at most", () => {
+    expect(of(Array.from({ length: 500 }, (_, i) => `x${i}: 1`).join("\n"))).toHaveLength(20);
   });
 });

@@ -78,7 +78,7 @@ function checkKnown(value: Body, kind: Kind, raw: RawDocument): CheckedDocument 
     rules.check?.(body as never, report);
     const unknown = new Set(findings.map(({ path }) => path.join("\n")));
     checkHonoured(body, rules.honoured, (finding) => void (unknown.has(finding.path.join("\n")) || report(finding)));
-    checkAnnotations(value, report);
+    checkAnnotations(kind.kind, value, report);
     body = rules.narrow?.(body as never, findings, report) ?? body;
   }
   if (metadata === undefined) return { diagnostics: toDiagnostics(findings, kind, undefined, raw) };

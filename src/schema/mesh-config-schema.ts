@@ -17,6 +17,12 @@ type Literal =
   | { readonly values: Literal }
   | { readonly fields: Readonly<Record<string, Literal>> };
 
+const GATEWAY_TOPOLOGY: Readonly<Record<string, Literal>> = {
+  forwardClientCertDetails: text,
+  numTrustedProxies: { is: "integer", minimum: 0, maximum: 4_294_967_295 },
+  proxyProtocol: any,
+};
+
 const PROXY_CONFIG: Readonly<Record<string, Literal>> = {
   availabilityZone: text,
   binaryPath: text,
@@ -54,13 +60,7 @@ const PROXY_CONFIG: Readonly<Record<string, Literal>> = {
   tracing: any,
   tracingServiceName: text,
   zipkinAddress: text,
-  gatewayTopology: {
-    fields: {
-      forwardClientCertDetails: text,
-      numTrustedProxies: { is: "integer", minimum: 0, maximum: 4_294_967_295 },
-      proxyProtocol: any,
-    },
-  },
+  gatewayTopology: { fields: GATEWAY_TOPOLOGY },
 };
 
 const EXT_AUTHZ: Readonly<Record<string, Literal>> = {
@@ -164,13 +164,6 @@ const MESH_CONFIG: Readonly<Record<string, Literal>> = {
   verifyCertificateAtClient: flag,
 };
 
-/** Applications start when their proxy is ready, whatever `holdApplicationUntilProxyStarts` says. */
-export const honouredProxyConfig: { readonly [field: string]: HonouredTree } = {
-  ...Object.fromEntries(Object.keys(PROXY_CONFIG).map((field) => [field, false])),
-  holdApplicationUntilProxyStarts: true,
-  gatewayTopology: { numTrustedProxies: true, forwardClientCertDetails: false, proxyProtocol: false },
-};
-
 /** Held against `MeshConfigBody` by its test. */
 export const honouredMeshConfig: HonouredTree = {
   ...Object.fromEntries(Object.keys(MESH_CONFIG).map((field) => [field, false])),
@@ -202,13 +195,22 @@ export const honouredMeshConfig: HonouredTree = {
     envoyExtAuthzHttp: true,
     envoyExtAuthzGrpc: true,
   },
-  defaultConfig: honouredProxyConfig,
+  defaultConfig: {
+    ...Object.fromEntries(Object.keys(PROXY_CONFIG).map((field) => [field, false])),
+    gatewayTopology: {
+      ...Object.fromEntries(Object.keys(GATEWAY_TOPOLOGY).map((field) => [field, false])),
+      numTrustedProxies: true,
+    },
+  },
 };
 
-/** MeshConfig, and the ProxyConfig in it, which a Pod may have for itself. */
-export const meshConfigSchema: CompactSchema = compile({ MeshConfig: MESH_CONFIG, ProxyConfig: PROXY_CONFIG });
+/** What may be said of a proxy, by the mesh or by its Pod. */
+export const proxyConfigFields: readonly string[] = Object.keys(PROXY_CONFIG);
+export const gatewayTopologyFields: readonly string[] = Object.keys(GATEWAY_TOPOLOGY);
 
-function compile(kinds: Readonly<Record<string, Readonly<Record<string, Literal>>>>): CompactSchema {
+export const meshConfigSchema: CompactSchema = compile({ fields: MESH_CONFIG });
+
+function compile(literal: Literal): CompactSchema {
   const nodes: CompactNode[] = [];
   const visit = (part: Literal): number => {
     if ("list" in part) return nodes.push({ is: "list", items: visit(part.list) }) - 1;
@@ -217,5 +219,5 @@ function compile(kinds: Readonly<Record<string, Readonly<Record<string, Literal>
     const fields = Object.fromEntries(Object.entries(part.fields).map(([name, field]) => [name, visit(field)]));
     return nodes.push({ is: "object", fields }) - 1;
   };
-  return { kinds: Object.fromEntries(Object.entries(kinds).map(([kind, fields]) => [kind, visit({ fields })])), nodes };
+  return { kinds: { MeshConfig: visit(literal) }, nodes };
 }

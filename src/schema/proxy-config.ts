@@ -1,31 +1,51 @@
 import { parse } from "yaml";
-import { isRecord } from "./shape.ts";
 
 /** Istio's annotation of a Pod: a ProxyConfig as YAML, over the mesh's `defaultConfig`. */
 export const PROXY_CONFIG = "proxy.istio.io/config";
-/** Nobody writes so much; it bounds what the reading costs. */
-const LONGEST = 8192;
+/** Enough for a certificate or two; it bounds what the reading costs. */
+const LONGEST = 16_384;
 
-/** What counts of a ProxyConfig (istio.mesh.v1alpha1). */
-export interface ProxyConfigBody {
-  readonly gatewayTopology?: { readonly numTrustedProxies?: number };
-}
+type Fields = Readonly<Record<string, unknown>>;
 
-/** The ProxyConfig in the annotation's text, as it is written; undefined where it is no YAML object. */
-export function parseProxyConfig(text: string): Readonly<Record<string, unknown>> | undefined {
-  if (text.length > LONGEST) return undefined;
+/** The fields of a ProxyConfig (istio.mesh.v1alpha1) as they are written, `snake_case` as `camelCase`; or what is wrong with the text. */
+export function parseProxyConfig(text: string): { readonly fields: Fields } | { readonly problem: string } {
+  if (text.length > LONGEST) return { problem: `is longer than ${LONGEST} characters` };
   try {
-    const value: unknown = parse(text, { version: "1.2", schema: "core", maxAliasCount: 0, logLevel: "error" }) ?? {};
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
+    const options = { version: "1.2", schema: "core", resolveKnownTags: false, uniqueKeys: false, logLevel: "error" } as const;
+    const value: unknown = parse(text, options) ?? {};
+    return isPlain(value) ? { fields: fieldsOf(value) } : { problem: "is no YAML object" };
+  } catch (error) {
+    const [reason] = String((error as Error).message).split("\n");
+    return { problem: `is no YAML: ${reason}` };
   }
 }
 
-/** How many hops in front of a gateway are trusted by this Pod's own annotation; undefined where it doesn't say so, or not rightly. */
-export function trustedProxiesOf(annotations: Readonly<Record<string, string>>): number | undefined {
+/** The fields of a part; empty where it is no object. */
+export function fieldsOf(value: unknown): Fields {
+  if (!isPlain(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), field]),
+  );
+}
+
+/** A whole number of 32 bits, also in quotes, as Istio reads it; undefined for anything else. */
+export function readCount(value: unknown): number | undefined {
+  const count = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  return typeof count === "number" && Number.isInteger(count) && count >= 0 && count < 2 ** 32 ? count : undefined;
+}
+
+/**
+ * How many hops in front of a gateway are trusted. The Pod's `gatewayTopology` counts as a whole in place of the mesh's, as where Istio merges
+ * them: one that doesn't name the number trusts nobody.
+ */
+export function trustedProxiesOf(annotations: Readonly<Record<string, string>>, ofMesh: number): number {
   const text = annotations[PROXY_CONFIG];
-  const { gatewayTopology } = (text === undefined ? undefined : parseProxyConfig(text)) ?? {};
-  const hops = isRecord(gatewayTopology) ? gatewayTopology["numTrustedProxies"] : undefined;
-  return typeof hops === "number" && Number.isInteger(hops) && hops >= 0 && hops < 2 ** 32 ? hops : undefined;
+  const read = text === undefined ? undefined : parseProxyConfig(text);
+  const topology = read !== undefined && "fields" in read ? read.fields["gatewayTopology"] : undefined;
+  if (topology === undefined || topology === null) return ofMesh;
+  return readCount(fieldsOf(topology)["numTrustedProxies"]) ?? 0;
+}
+
+function isPlain(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

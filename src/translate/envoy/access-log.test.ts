@@ -17,7 +17,6 @@ describe("the access log of a real Envoy", () => {
       pathNormalization: "base",
       protocolDetectionTimeoutMs: 0,
       maxConnectionDurationMs: 0,
-      numTrustedProxies: 0,
       accessLog,
     });
     const refusal = { name: "Profile/zero-trust", origin: [] };

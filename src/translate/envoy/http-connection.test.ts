@@ -6,7 +6,6 @@ const settings = {
   pathNormalization: "decode-and-merge-slashes",
   protocolDetectionTimeoutMs: 0,
   maxConnectionDurationMs: 0,
-  numTrustedProxies: 0,
 } as const;
 const empty = { enforced: false, policies: [] };
 

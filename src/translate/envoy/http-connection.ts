@@ -45,7 +45,7 @@ function connectionManager(connection: HttpConnection, settings: ListenerSetting
     serverHeaderTransformation: ServerHeader.PASS_THROUGH,
     drainTimeout: toDuration(5000),
     ...limitsOf(connection, settings),
-    ...trustOf(connection, settings),
+    ...trustOf(connection),
     ...pathOf(settings),
   };
 }
@@ -102,7 +102,7 @@ const NOBODY = toCidrRange("255.255.255.255");
  * Who the peer is comes from its connection alone. A gateway replaces X-Forwarded-For's claims but for the hops that are trusted; an inbound
  * connection puts the mTLS peer's identity in X-Forwarded-Client-Cert in place of whatever was sent, an outbound one sends none.
  */
-function trustOf({ role, trustedHops }: HttpConnection, settings: ListenerSettings): ManagerInit {
+function trustOf({ role, trustedHops = 0 }: HttpConnection): ManagerInit {
   const outside: ManagerInit = { internalAddressConfig: { cidrRanges: [NOBODY] } };
   switch (role) {
     case "gateway":
@@ -110,7 +110,7 @@ function trustOf({ role, trustedHops }: HttpConnection, settings: ListenerSettin
         ...outside,
         earlyHeaderMutationExtensions: [withoutMeshHeaders()],
         useRemoteAddress: true,
-        xffNumTrustedHops: trustedHops ?? settings.numTrustedProxies,
+        xffNumTrustedHops: trustedHops,
         forwardClientCertDetails: ClientCert.SANITIZE_SET,
         setCurrentClientCertDetails: { subject: true, uri: true, dns: true },
       };

@@ -3,7 +3,7 @@ import type { MeshSettings } from "../../mesh/mesh-settings.ts";
 /** All that a listener's form depends on besides its own IR. */
 export type ListenerSettings = Pick<
   MeshSettings,
-  "profile" | "pathNormalization" | "protocolDetectionTimeoutMs" | "maxConnectionDurationMs" | "accessLog" | "numTrustedProxies"
+  "profile" | "pathNormalization" | "protocolDetectionTimeoutMs" | "maxConnectionDurationMs" | "accessLog"
 >;
 
 /**

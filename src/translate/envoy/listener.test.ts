@@ -16,7 +16,6 @@ const zeroTrust: ListenerSettings = {
   pathNormalization: "decode-and-merge-slashes",
   protocolDetectionTimeoutMs: 0,
   maxConnectionDurationMs: 3_600_000,
-  numTrustedProxies: 0,
 };
 const istio: ListenerSettings = { ...zeroTrust, profile: "istio", pathNormalization: "base", maxConnectionDurationMs: 0 };
 

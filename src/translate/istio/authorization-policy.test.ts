@@ -174,7 +174,6 @@ describe("on a real Envoy", () => {
       pathNormalization: "decode-and-merge-slashes",
       protocolDetectionTimeoutMs: 0,
       maxConnectionDurationMs: 0,
-      numTrustedProxies: 0,
     });
   });
   afterAll(() => envoy.close());

@@ -70,7 +70,6 @@ describe("tokens on a real Envoy", () => {
       pathNormalization: "decode-and-merge-slashes",
       protocolDetectionTimeoutMs: 0,
       maxConnectionDurationMs: 0,
-      numTrustedProxies: 0,
     });
     const empty = { enforced: false, policies: [] };
     await envoy.setPolicies({ authentication, custom: empty, deny: empty, allow: empty });
