@@ -43,6 +43,15 @@ async function kumiko(...argv: readonly string[]) {
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
 
 describe("kumiko test", () => {
+  test("of a workload that isn't there because its resource can't be used, it says why", async () => {
+    const pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: edge}\nspec: {containers: [{name: a, ports: [{containerPort: many}]}]}\n";
+    write("a.yaml", meshTest("a", GOOD.replace("web}, request", "edge}, request")) + pod);
+    const { code, err } = await kumiko("a.yaml");
+    expect(code).toBe(2);
+    expect(err).toMatch(/a\.yaml:7:\d+: error: unknown workload "edge"/);
+    expect(err).toMatch(/a\.yaml:24:\d+: error.*containerPort/);
+  });
+
   test("prints a line a call and exits with 0 where all pass", async () => {
     write("a.yaml", meshTest("a", GOOD));
     const { code, out, err } = await kumiko("a.yaml");

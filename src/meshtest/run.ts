@@ -41,11 +41,11 @@ const knownIssuers = new TestIssuers();
  */
 export async function runTests(files: readonly LoadedFile[], options: RunOptions): Promise<TestRun> {
   const authorities = options.engine === undefined || options.engine === "evaluator" ? undefined : new TestAuthorities(Date.now());
-  const { tests, errors } = prepareAll(files, options, authorities?.secretFor);
+  const { tests, errors, reasons } = prepareAll(files, options, authorities?.secretFor);
   const engines = enginesFor(tests, options, authorities);
   const coverage = new CoverageRecord();
   const calls: CallResult[] = [];
-  const diagnostics = new Map<string, Diagnostic>();
+  const diagnostics = new Map(reasons.map((reason) => [formatDiagnostic(reason), reason]));
   for (const test of tests) {
     const judged = await judgeTest(test, engines, options.coverage === true ? coverage : undefined);
     if (!("results" in judged)) errors.push(judged);
@@ -62,20 +62,24 @@ export async function runTests(files: readonly LoadedFile[], options: RunOptions
 interface Prepared {
   readonly tests: readonly PreparedTest[];
   readonly errors: FileError[];
+  /** Of files that name what isn't there: resources that can't be used, and so don't declare it. */
+  readonly reasons: readonly Diagnostic[];
 }
 
 /** A file with an error in it is used not at all, the others are. */
 function prepareAll(files: readonly LoadedFile[], { filter }: RunOptions, certificateFor: CertificateFor | undefined): Prepared {
   const errors: FileError[] = [];
   const tests: PreparedTest[] = [];
+  const reasons: Diagnostic[] = [];
   for (const file of files) {
     errors.push(...file.errors);
     const own = file.tests.map((loaded) => prepare(loaded, filter, certificateFor));
     const wrong = own.flatMap(({ loaded, names }) => checkNames(loaded.test, names));
     errors.push(...wrong);
     if (wrong.length === 0) tests.push(...own);
+    else reasons.push(...file.tests.flatMap(({ diagnostics }) => diagnostics.filter(({ severity }) => severity === "error")));
   }
-  return { tests, errors };
+  return { tests, errors, reasons };
 }
 
 function prepare(loaded: LoadedTest, filter: string | undefined, certificateFor: CertificateFor | undefined): PreparedTest {
