@@ -50,11 +50,12 @@ export function createPostgresStore({ writer, reader }: Database): ContentStore 
 async function readChunk(pool: Pool, key: string, number: number, range: ByteRange): Promise<Buffer | undefined> {
   const from = Math.max(range.start - number * CHUNK_BYTES, 0);
   const length = Math.min(range.end + 1 - number * CHUNK_BYTES, CHUNK_BYTES) - from;
-  const { rows } = await pool.query<{ bytes: Buffer }>(
-    "SELECT substring(bytes FROM $3::integer + 1 FOR $4::integer) AS bytes FROM content_chunks WHERE key = $1 AND number = $2",
+  // Bytes come as text in any case: as base64 a third less than in hexadecimal.
+  const { rows } = await pool.query<{ bytes: string }>(
+    "SELECT encode(substring(bytes FROM $3::integer + 1 FOR $4::integer), 'base64') AS bytes FROM content_chunks WHERE key = $1 AND number = $2",
     [key, number, from, length],
   );
-  const part = rows[0]?.bytes;
+  const part = rows[0] && Buffer.from(rows[0].bytes, "base64");
   return part?.length === length ? part : undefined;
 }
 
