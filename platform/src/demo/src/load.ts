@@ -104,9 +104,12 @@ async function perform(step: Step, dueMs: number, seed: number, parts: FlowParts
   });
 }
 
-/** What is in every text of a run. */
+/** The same steps again, on the same data, are not the same messages and members. */
+const RUN = Date.now().toString(36);
+
+/** What is in every text and name of a run, which is that of this process. */
 export function markOf(seed: number): string {
-  return `${seed}-`;
+  return `${seed}-${RUN}-`;
 }
 
 function toFailure(error: unknown): { readonly what: string; readonly isClear: boolean } {

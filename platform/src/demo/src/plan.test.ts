@@ -19,6 +19,15 @@ describe("planOf", () => {
     }
   });
 
+  test("before them the rate rises from nothing", () => {
+    const all = steps({ rate: 400, seconds: 1, warmUpSeconds: 4 });
+    const inSecond = (second: number) => all.filter(({ atMs }) => atMs >= second * 1000 && atMs < (second + 1) * 1000).length;
+    expect(all.every(({ atMs }, i) => atMs >= (all[i - 1]?.atMs ?? 0))).toBe(true);
+    for (const [second, expected] of [50, 150, 250, 350, 400].entries())
+      expect(Math.abs(inSecond(second) - expected)).toBeLessThanOrEqual(1);
+    expect(all).toHaveLength(1200);
+  });
+
   test("95 % of the steps read", () => {
     const all = steps();
     const share = all.filter(({ kind }) => writes.includes(kind)).length / all.length;

@@ -37,6 +37,8 @@ export interface LoadSettings {
   /** Steps a second. */
   readonly rate: number;
   readonly seconds: number;
+  /** Before those: the rate rises from nothing, as services that were just started are slow. These steps count, too. None where left out. */
+  readonly warmUpSeconds?: number;
   readonly seed: number;
   /** The usual ones unless told otherwise. */
   readonly shares?: Shares;
@@ -47,12 +49,15 @@ const SIGN_UP_EVERY_MS = 1_000;
 const kinds = Object.keys(usualShares) as Kind[];
 
 /** What is done when; the same for the same settings. Never more than one sign-up within a second. */
-export function* planOf({ rate, seconds, seed, shares = usualShares }: LoadSettings): Iterable<Step> {
+export function* planOf({ rate, seconds, warmUpSeconds = 0, seed, shares = usualShares }: LoadSettings): Iterable<Step> {
   const random = createRandom(seed);
   const total = kinds.reduce((sum, kind) => sum + shares[kind], 0);
   let signUpFrom = 0;
-  for (let index = 0; index < rate * seconds; index++) {
-    const atMs = ((index + random.next()) * 1000) / rate;
+  const rising = Math.floor((rate * warmUpSeconds) / 2);
+  for (let index = 0; index < rising + rate * seconds; index++) {
+    const place = index + random.next();
+    const atMs =
+      index < rising ? Math.sqrt(place / rising) * warmUpSeconds * 1000 : warmUpSeconds * 1000 + ((place - rising) * 1000) / rate;
     const chosen = kindAt(shares, random.below(total));
     const isTooSoon = chosen === "sign up" && atMs < signUpFrom;
     if (chosen === "sign up" && !isTooSoon) signUpFrom = atMs + SIGN_UP_EVERY_MS;
