@@ -141,12 +141,21 @@ export class KafkaBroker implements Broker {
     stopping.addEventListener("abort", stop, { once: true });
     if (stopping.aborted) stop();
     try {
+      await untilPlaced(stream);
       await work(stream);
     } finally {
       stopping.removeEventListener("abort", stop);
       await stream.close().catch(() => undefined);
     }
   }
+}
+
+/** A stream asks where it begins only after it was made: a listener would miss what is published before it knows. */
+async function untilPlaced(stream: Stream): Promise<void> {
+  if (stream.offsetsToFetch.size > 0) return;
+  await new Promise<void>((resolve, reject) => {
+    stream.once("offsets", resolve).once("close", resolve).once("error", reject);
+  });
 }
 
 function toMessage(record: Record): Message {
