@@ -9,7 +9,7 @@ import { encodeResource, packAny } from "../translate/envoy/any.ts";
 import { socketAddress } from "../translate/envoy/listener.ts";
 import { FILTER } from "../translate/envoy/names.ts";
 import type { EnvoyResource, Snapshot } from "../translate/envoy/resource.ts";
-import { type EnvoyOracle, startEnvoyOracle } from "./envoy-oracle.ts";
+import { startEnvoyOracle } from "./envoy-oracle.ts";
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
 
@@ -40,11 +40,7 @@ export async function startWireEnvoy(snapshot: Snapshot, own: readonly EnvoyReso
     await oracle.close();
     throw error;
   }
-  return { ports, close: () => closeOracle(oracle) };
-}
-
-function closeOracle(oracle: EnvoyOracle): Promise<void> {
-  return oracle.close();
+  return { ports, close: () => oracle.close() };
 }
 
 async function onFreePort(resource: EnvoyResource, ports: Map<number, number>): Promise<readonly EnvoyResource[]> {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectionOf } from "@platform/service-kit";
 import { placesOf, readPasswords, setUp } from "@platform/setup";
+import { canConnect } from "@platform/setup/program";
 import { freePort } from "@platform/setup/testing";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -50,17 +50,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   return (await exit)[0];
 }
 
-const isOpen = async () => {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-};
+const isOpen = () => canConnect(port);
 const untilClosed = () => vi.waitUntil(async () => !(await isOpen()), { timeout: 15_000, interval: 50 });
 
 async function query(text: string, over: object = {}): Promise<readonly unknown[]> {
