@@ -38,7 +38,40 @@ install_packages() {
   }
 }
 
-run_apt() { DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2; }
+# Debian starts what it installs, now and at each boot. Here programs are wanted, not services: a web server on port 80, for one.
+run_apt() (
+  services=$(enabled_services)
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2 || exit 1
+  for service in $(enabled_services); do
+    case " $services " in *" $service "*) ;; *) disable_service "$service" ;; esac
+  done
+)
+
+# What would be started at the next boot, by systemd or by the older scripts, on one line.
+enabled_services() {
+  for link in /etc/systemd/system/*.wants/*.service /etc/rc3.d/S*; do
+    [ -L "$link" ] || continue
+    name=${link##*/}
+    case "$name" in *.service) name=${name%.service} ;; *) name=${name#S??} ;; esac
+    printf '%s\n' "$name"
+  done | sort -u | tr '\n' ' '
+}
+
+disable_service() {
+  say "install: the service $1 is not enabled; only its program is used"
+  if [ -d /run/systemd/system ]; then
+    systemctl --quiet disable --now "$1.service" >&2 || true
+  else
+    deb-systemd-helper disable "$1.service" >/dev/null 2>&1 || true
+  fi
+  [ ! -e "/etc/init.d/$1" ] || update-rc.d "$1" disable >/dev/null 2>&1 || true
+}
 
 # The platform's load balancer and firewall.
 edge_packages() {
