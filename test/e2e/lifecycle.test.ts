@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { http } from "./harness/http.ts";
 import { kumiko, type PreparedFolder, prepareFolder, type RunningMesh, startIn } from "./harness/mesh.ts";
-import { type Footprint, findProcesses, remains } from "./harness/traces.ts";
+import { type Footprint, findProcesses, footprintOf, remains } from "./harness/traces.ts";
 
 const sample = fileURLToPath(new URL("../../samples/hello", import.meta.url));
 
@@ -191,8 +191,7 @@ describe("up says what is wrong, which command comes next, and leaves nothing, w
     expect(said).toMatch(error);
     expect(said).toMatch(next);
     expect(result.code, said).toBe(code);
-    const none = { processes: [], namespaces: new Set<string>(), folders: [folder.dir], ports: [] };
-    expect(await remains(none)).toEqual([]);
+    expect(await remains(footprintOf([], [folder.dir]))).toEqual([]);
     expect(existsSync(join(folder.dir, ".kumiko/run.json"))).toBe(false);
   });
 });

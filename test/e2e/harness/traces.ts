@@ -17,6 +17,8 @@ export interface Footprint {
   /** Folder and run folder: no process, mount or socket may name them when all is over. */
   readonly folders: readonly string[];
   readonly ports: readonly number[];
+  /** Start time of the machine's newest process when this was noted. */
+  readonly takenAt: number;
 }
 
 const NAMESPACES = ["net", "mnt", "pid", "user", "uts", "ipc"] as const;
@@ -40,24 +42,29 @@ export function footprintOf(roots: readonly number[], folders: readonly string[]
     }
   }
   const processes = [...pids].map((pid) => ({ pid, startTime: startTimeOf(pid), command: commandOf(pid) }));
-  return { processes, namespaces, folders, ports };
+  const takenAt = Math.max(...allPids().map((pid) => Number(startTimeOf(pid))));
+  return { processes, namespaces, folders, ports, takenAt };
 }
 
-/** Everything of the footprint that is still there, in words; empty when nothing is left. */
-export async function remains({ processes, namespaces, folders, ports }: Footprint): Promise<readonly string[]> {
+/**
+ * Everything of the footprint that is still there, in words; empty when nothing is left. The kernel gives numbers of namespaces out again, so
+ * that only a process that is older than the footprint is known to be in one of the mesh's; a younger one has to name the folder.
+ */
+export async function remains({ processes, namespaces, folders, ports, takenAt }: Footprint): Promise<readonly string[]> {
   const left: string[] = [];
   for (const { pid, startTime, command } of processes)
     if (startTime !== "" && startTimeOf(pid) === startTime) left.push(`process ${pid} ${command}`);
   for (const pid of allPids()) {
     if (pid === process.pid || !isRunning(pid)) continue;
-    for (const kind of NAMESPACES) {
+    const isOlder = Number(startTimeOf(pid)) <= takenAt;
+    for (const kind of isOlder ? NAMESPACES : []) {
       const name = namespaceOf(pid, kind);
       if (name !== undefined && namespaces.has(name)) left.push(`namespace ${name} by process ${pid} ${commandOf(pid)}`);
     }
     const text = `${commandOf(pid)}\n${read(pid, "environ")}\n${linkOf(pid, "cwd")}`;
     if (folders.some((folder) => text.includes(folder))) left.push(`process ${pid} names the folder: ${commandOf(pid)}`);
     for (const line of read(pid, "mountinfo").split("\n"))
-      if ([...folders, ...namespaces].some((name) => line.includes(name))) left.push(`mount of process ${pid}: ${line}`);
+      if ([...folders, ...(isOlder ? namespaces : [])].some((name) => line.includes(name))) left.push(`mount of process ${pid}: ${line}`);
   }
   for (const line of readFileSync("/proc/net/unix", "utf8").split("\n"))
     if (folders.some((folder) => line.includes(folder))) left.push(`socket ${line}`);
