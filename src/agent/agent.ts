@@ -7,6 +7,7 @@ import { envoyVersion } from "./envoy-binary.ts";
 import { type ControlActions, serveControl } from "./control.ts";
 import type { ControlPlaneAddress } from "./control-plane.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
+import { dropOldProxies } from "./old-proxies.ts";
 import { makePrivateFolder, readJson, writePrivately } from "./private-files.ts";
 import { isAlive, isProcessId, signalProcess } from "./process-id.ts";
 import { type ProxySpec, readProxySpec } from "./proxy-spec.ts";
@@ -97,6 +98,7 @@ class Proxies implements ControlActions {
       if (kept?.generation === this.#generation) await this.#open(kept.spec);
       else clearAway(join(folder, name));
     }
+    dropOldProxies(folder);
   }
 
   async put(spec: ProxySpec): Promise<ProxyStatus> {
@@ -114,6 +116,7 @@ class Proxies implements ControlActions {
       const found = this.#proxies.get(keyOf(namespace, name));
       await found?.remove(drainMs);
       this.#proxies.delete(keyOf(namespace, name));
+      dropOldProxies(join(this.#options.stateDir, "proxies"));
       return found !== undefined;
     });
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { MeshError } from "../model/error.ts";
+import { boundLog } from "./bounded-log.ts";
 import { readJson, writePrivately } from "./private-files.ts";
 import { findProcess, isAlive, isProcessId, type ProcessId, signalProcess } from "./process-id.ts";
 import { requestOverSocket } from "./unix-http.ts";
@@ -146,6 +147,9 @@ export class EnvoyProcess {
       "--log-format",
       "%Y-%m-%dT%T.%eZ %l %n %v",
       "--disable-hot-restart",
+      // Who looks up a refusal doesn't wait the 10 s that Envoy would.
+      "--file-flush-interval-msec",
+      "500",
       "--drain-time-s",
       String(DRAIN_TIME_S),
       "--drain-strategy",
@@ -154,9 +158,16 @@ export class EnvoyProcess {
   }
 
   #openLog(): number {
-    const { logFile } = this.#settings;
-    if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
-    return openSync(logFile, "a", 0o600);
+    this.#boundLog();
+    return openSync(this.#settings.logFile, "a", 0o600);
+  }
+
+  #boundLog(): void {
+    try {
+      boundLog(this.#settings.logFile, MAX_LOG_BYTES);
+    } catch {
+      // A full disk, or a folder that is gone: no reason to stop looking after Envoy.
+    }
   }
 
   #lastLogLine(): string {
@@ -181,6 +192,7 @@ export class EnvoyProcess {
 
   async #look(): Promise<void> {
     this.#check();
+    this.#boundLog();
     if (this.#process !== undefined) await this.#checkLive(this.#process);
     this.#watch();
   }

@@ -2,6 +2,7 @@ import { parseDuration } from "../base/duration.ts";
 import { stableHash } from "../base/stable-hash.ts";
 import { refOf, type Resource } from "../model/resource.ts";
 import type { MeshConfigBody, Profile } from "../schema/mesh-config.ts";
+import { ACCESS_LOG_ANNOTATION, PROFILE_ANNOTATION } from "../schema/own-annotations.ts";
 import { type Authorizer, readAuthorizers } from "./authorizers.ts";
 
 /** Everything that is decided for the whole mesh, with the profile's defaults filled in. */
@@ -27,7 +28,8 @@ export interface MeshSettings {
   readonly defaultRetry: { readonly attempts: number; readonly on: readonly string[]; readonly perTryTimeoutMs?: number };
   /** No connection outlives a certificate; 0: no limit. */
   readonly maxConnectionDurationMs: number;
-  readonly accessLog?: { readonly path: string; readonly format?: string; readonly encoding: "text" | "json" };
+  /** Where each proxy writes a line for a request or connection, and for which; absent: nowhere. */
+  readonly accessLog?: AccessLogSettings;
   readonly numTrustedProxies: number;
   /** Whom CUSTOM policies may name. */
   readonly authorizers: readonly Authorizer[];
@@ -40,14 +42,19 @@ export interface MeshSettings {
   readonly hash: string;
 }
 
+export interface AccessLogSettings {
+  readonly path: string;
+  readonly lines: "all" | "errors";
+}
+
 export interface MeshSettingsOptions {
   /** Wins over the annotation of MeshConfig's ConfigMap. */
   readonly profile?: Profile;
   readonly trustDomain?: string;
 }
 
-/** The annotation of MeshConfig's ConfigMap that chooses a profile; a stock Istio ignores it. */
-export const PROFILE_ANNOTATION = "kumiko.dev/profile";
+/** Where a proxy writes when nobody says otherwise: its agent keeps what it finds there. */
+const STANDARD_OUTPUT = "/dev/stdout";
 
 /** Istio's default retry conditions since 1.24: those in which the upstream can't have begun to work, and the gRPC codes that say as much. */
 const DEFAULT_RETRY_ON = ["connect-failure", "refused-stream", "unavailable", "cancelled"];
@@ -73,7 +80,7 @@ export function resolveMeshSettings(resources: readonly Resource[], options: Mes
     connectTimeoutMs: durationOr(config.connectTimeout, 10_000),
     protocolDetectionTimeoutMs: durationOr(config.protocolDetectionTimeout, 0),
     defaultRetry: defaultRetry(config),
-    ...accessLog(config),
+    ...accessLog(config, profile, declared?.metadata.annotations[ACCESS_LOG_ANNOTATION]),
     authorizers: readAuthorizers(
       config,
       declared === undefined ? undefined : refOf(declared),
@@ -128,12 +135,16 @@ function defaultRetry(config: MeshConfigBody): MeshSettings["defaultRetry"] {
   };
 }
 
-function accessLog(config: MeshConfigBody): Pick<MeshSettings, "accessLog"> | undefined {
-  if (config.accessLogFile === undefined || config.accessLogFile === "") return undefined;
-  const encoding = config.accessLogEncoding === "JSON" ? "json" : "text";
-  return {
-    accessLog: { path: config.accessLogFile, encoding, ...(config.accessLogFormat !== undefined && { format: config.accessLogFormat }) },
-  };
+/**
+ * `accessLogFile: ""` switches it off. Where nothing is said, `zero-trust` writes every line and `istio`, which as Istio itself would write
+ * none, those that somebody will ask about.
+ */
+function accessLog(config: MeshConfigBody, profile: Profile, annotation: string | undefined): Pick<MeshSettings, "accessLog"> | undefined {
+  const path = config.accessLogFile ?? STANDARD_OUTPUT;
+  if (path === "" || annotation === "off") return undefined;
+  const isAsked = config.accessLogFile !== undefined || profile === "zero-trust";
+  const lines = annotation === "all" || annotation === "errors" ? annotation : isAsked ? "all" : "errors";
+  return { accessLog: { path, lines } };
 }
 
 function durationOr(text: string | undefined, fallbackMs: number): number {

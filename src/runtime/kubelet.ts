@@ -7,6 +7,7 @@ import { type DesiredWorkload, toDesiredWorkload } from "./deployment.ts";
 import { serviceVariables, toContainerEnv } from "./env.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
+import { dropOldLogs } from "./old-logs.ts";
 import type { DesiredPod, PodStatus } from "./pod.ts";
 import type { PodPorts } from "./pod-ports.ts";
 import { type PodReports, PodRun, type PodSurroundings, type ProxyControl } from "./pod-run.ts";
@@ -124,8 +125,14 @@ export class Kubelet {
       const left = (this.#runs.get(key) ?? []).filter((other) => other !== run);
       if (left.length === 0 && !this.#desired.has(key)) this.#runs.delete(key);
       else this.#runs.set(key, left);
+      this.#dropOldLogs(run.pod.namespace);
       this.#plan();
     });
+  }
+
+  #dropOldLogs(namespace: string): void {
+    const pods = this.#all().flatMap(({ pod }) => (pod.namespace === namespace ? [pod.name] : []));
+    dropOldLogs(join(this.#options.stateDir, "logs", namespace), new Set(pods));
   }
 
   #surroundings(): PodSurroundings {

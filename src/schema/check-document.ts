@@ -12,6 +12,7 @@ import { rulesOf } from "./kind/index.ts";
 import { apiVersionOf, findKind, type Kind } from "./kinds.ts";
 import { meshConfigSchema } from "./mesh-config-schema.ts";
 import { readMetadata } from "./metadata.ts";
+import { checkOwnAnnotations } from "./own-annotations.ts";
 import type { Finding } from "./report.ts";
 import type { Body } from "./rules.ts";
 import { checkShape, isRecord } from "./shape.ts";
@@ -79,6 +80,7 @@ function checkKnown(value: Body, kind: Kind, raw: RawDocument): CheckedDocument 
     const unknown = new Set(findings.map(({ path }) => path.join("\n")));
     checkHonoured(body, rules.honoured, (finding) => void (unknown.has(finding.path.join("\n")) || report(finding)));
     checkAnnotations(kind.kind, value, report);
+    checkOwnAnnotations(kind.kind, value, report);
     body = rules.narrow?.(body as never, findings, report) ?? body;
   }
   if (metadata === undefined) return { diagnostics: toDiagnostics(findings, kind, undefined, raw) };

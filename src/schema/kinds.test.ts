@@ -45,8 +45,8 @@ describe("editors have a JSON Schema", () => {
 test("every field of MeshConfig that we read is one of Istio's", () => {
   const ours: Required<Record<keyof MeshConfigBody, true>> = {
     ...{ rootNamespace: true, trustDomain: true, trustDomainAliases: true, connectTimeout: true, protocolDetectionTimeout: true },
-    ...{ enableAutoMtls: true, outboundTrafficPolicy: true, pathNormalization: true, accessLogFile: true, accessLogFormat: true },
-    ...{ accessLogEncoding: true, defaultServiceExportTo: true, defaultVirtualServiceExportTo: true, defaultDestinationRuleExportTo: true },
+    ...{ enableAutoMtls: true, outboundTrafficPolicy: true, pathNormalization: true, accessLogFile: true },
+    ...{ defaultServiceExportTo: true, defaultVirtualServiceExportTo: true, defaultDestinationRuleExportTo: true },
     ...{ extensionProviders: true, defaultHttpRetryPolicy: true, defaultConfig: true },
   };
   const root = meshConfigSchema.nodes[meshConfigSchema.kinds["MeshConfig"] ?? -1];

@@ -167,9 +167,7 @@ const MESH_CONFIG: Readonly<Record<string, Literal>> = {
 /** Held against `MeshConfigBody` by its test. */
 export const honouredMeshConfig: HonouredTree = {
   ...Object.fromEntries(Object.keys(MESH_CONFIG).map((field) => [field, false])),
-  accessLogEncoding: true,
   accessLogFile: true,
-  accessLogFormat: true,
   connectTimeout: true,
   enableAutoMtls: true,
   defaultDestinationRuleExportTo: true,

@@ -9,8 +9,6 @@ export interface MeshConfigBody {
   readonly outboundTrafficPolicy?: { readonly mode?: "REGISTRY_ONLY" | "ALLOW_ANY" };
   readonly pathNormalization?: { readonly normalization?: "DEFAULT" | "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES" };
   readonly accessLogFile?: string;
-  readonly accessLogFormat?: string;
-  readonly accessLogEncoding?: "TEXT" | "JSON";
   readonly defaultServiceExportTo?: readonly string[];
   readonly defaultVirtualServiceExportTo?: readonly string[];
   readonly defaultDestinationRuleExportTo?: readonly string[];

@@ -55,7 +55,19 @@ export async function startEnvoyOracle({ bindsPorts = false, own, sourceAddress 
   writeFileSync(bootstrap, JSON.stringify(bootstrapFor(join(folder, "ads.sock"), sourceAddress)));
   const envoy = spawn(
     envoyPath,
-    ["-c", bootstrap, "--use-dynamic-base-id", "--concurrency", "1", "--drain-time-s", "1", "-l", "critical"],
+    [
+      "-c",
+      bootstrap,
+      "--use-dynamic-base-id",
+      "--concurrency",
+      "1",
+      "--drain-time-s",
+      "1",
+      "--file-flush-interval-msec",
+      "50",
+      "-l",
+      "critical",
+    ],
     { stdio: "ignore" },
   );
   // A test run that is broken off leaves nothing behind either.

@@ -1,4 +1,4 @@
-import { createServer, request, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { Cluster_DiscoveryType, ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
@@ -28,13 +28,11 @@ export interface ServingEnvoy {
   close(): Promise<void>;
 }
 
-const BACKEND = "backend";
+export const BACKEND = "backend";
 
 /** A real Envoy with one HTTP listener in front of an application that answers with what it saw. */
 export async function startServingEnvoy(settings: ListenerSettings, over: Partial<HttpConnection> = {}): Promise<ServingEnvoy> {
-  const application = await listen(
-    createServer((incoming, answer) => answer.end(JSON.stringify({ url: incoming.url, headers: incoming.headers }))),
-  );
+  const application = await listen(createServer(answerAsAsked));
   const port = await freePort();
   const oracle = await startEnvoyOracle({ bindsPorts: true });
   const fixed = [backend((application.address() as AddressInfo).port), listener(port, settings, over)];
@@ -54,6 +52,16 @@ export async function startServingEnvoy(settings: ListenerSettings, over: Partia
       await new Promise((resolve) => application.close(resolve));
     },
   };
+}
+
+/** Tells what it saw; with the status of `x-answer`, and as gRPC with that of `x-answer-grpc`. */
+function answerAsAsked({ url, headers }: IncomingMessage, answer: ServerResponse): void {
+  const grpcStatus = headers["x-answer-grpc"];
+  answer.writeHead(
+    Number(headers["x-answer"] ?? 200),
+    grpcStatus === undefined ? {} : { "content-type": "application/grpc", "grpc-status": grpcStatus },
+  );
+  answer.end(JSON.stringify({ url, headers }));
 }
 
 function listener(port: number, settings: ListenerSettings, over: Partial<HttpConnection>): EnvoyResource {
@@ -94,7 +102,8 @@ function listener(port: number, settings: ListenerSettings, over: Partial<HttpCo
   );
 }
 
-function backend(port: number): EnvoyResource {
+/** The cluster of an application on this port. */
+export function backend(port: number): EnvoyResource {
   const endpoint = { hostIdentifier: { case: "endpoint" as const, value: { address: socketAddress("127.0.0.1", port) } } };
   const message = create(ClusterSchema, {
     name: BACKEND,

@@ -1,13 +1,16 @@
-import { create } from "@bufbuild/protobuf";
-import type { JsonObject } from "@bufbuild/protobuf";
-import { type AccessLog, AccessLogSchema } from "../../gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type AccessLog,
+  type AccessLogFilterSchema,
+  AccessLogSchema,
+  ComparisonFilter_Op,
+  GrpcStatusFilter_Status,
+} from "../../gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import { ExpressionFilterSchema } from "../../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import { FileAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js";
 import { packAny } from "./any.ts";
 import type { ListenerSettings } from "./listener-settings.ts";
-import { ACCESS_LOG_FILE } from "./names.ts";
-
-/** Where a proxy writes when nobody says otherwise: its agent reads it there. */
-const STANDARD_OUTPUT = "/dev/stdout";
+import { ACCESS_LOG_FILE, ACCESS_LOG_FILTER_CEL } from "./names.ts";
 
 const CONNECTION: JsonObject = {
   start_time: "%START_TIME%",
@@ -42,21 +45,77 @@ const REQUEST: JsonObject = {
   traceparent: "%REQ(TRACEPARENT)%",
 };
 
-export function httpAccessLog(settings: Pick<ListenerSettings, "accessLog" | "profile">): AccessLog[] {
-  return accessLog(settings, { ...REQUEST, ...CONNECTION });
+export function httpAccessLog(settings: Pick<ListenerSettings, "accessLog">): AccessLog[] {
+  return accessLog(settings, { ...REQUEST, ...CONNECTION }, FAILED_REQUEST);
 }
 
-export function tcpAccessLog(settings: Pick<ListenerSettings, "accessLog" | "profile">): AccessLog[] {
-  return accessLog(settings, CONNECTION);
+export function tcpAccessLog(settings: Pick<ListenerSettings, "accessLog">): AccessLog[] {
+  return accessLog(settings, CONNECTION, FAILED_CONNECTION);
 }
 
-/** Istio writes none unless asked to. */
-function accessLog({ accessLog: declared, profile }: Pick<ListenerSettings, "accessLog" | "profile">, fields: JsonObject): AccessLog[] {
-  const path = declared?.path ?? (profile === "zero-trust" ? STANDARD_OUTPUT : undefined);
-  if (path === undefined) return [];
+type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
+
+/** Any flag but none: what Envoy itself, or a peer that went away, made of it. */
+const FLAGGED: Filter = { filterSpecifier: { case: "responseFlagFilter", value: {} } };
+/** A runtime key is compulsory; nobody sets it. */
+const STATUS_400: Filter = {
+  filterSpecifier: {
+    case: "statusCodeFilter",
+    value: { comparison: { op: ComparisonFilter_Op.GE, value: { defaultValue: 400, runtimeKey: "kumiko.access_log" } } },
+  },
+};
+/** gRPC says in a trailer that a call failed, with status 200. For any other answer Envoy would guess one. */
+const FAILED_GRPC: Filter = {
+  filterSpecifier: {
+    case: "andFilter",
+    value: {
+      filters: [
+        {
+          filterSpecifier: {
+            case: "headerFilter",
+            value: {
+              header: {
+                name: "content-type",
+                headerMatchSpecifier: {
+                  case: "stringMatch",
+                  value: { matchPattern: { case: "prefix", value: "application/grpc" } },
+                },
+              },
+            },
+          },
+        },
+        { filterSpecifier: { case: "grpcStatusFilter", value: { statuses: [GrpcStatusFilter_Status.OK], exclude: true } } },
+      ],
+    },
+  },
+};
+const FAILED_REQUEST: Filter = { filterSpecifier: { case: "orFilter", value: { filters: [STATUS_400, FLAGGED, FAILED_GRPC] } } };
+/** A refusal by policy sets no flag on a connection, but says why it ended (Envoy's CEL attributes, `connection.termination_details`). */
+const TERMINATED: Filter = {
+  filterSpecifier: {
+    case: "extensionFilter",
+    value: {
+      name: ACCESS_LOG_FILTER_CEL,
+      configType: {
+        case: "typedConfig",
+        value: packAny(ExpressionFilterSchema, { expression: "size(connection.termination_details) > 0" }),
+      },
+    },
+  },
+};
+const FAILED_CONNECTION: Filter = { filterSpecifier: { case: "orFilter", value: { filters: [FLAGGED, TERMINATED] } } };
+
+function accessLog({ accessLog: declared }: Pick<ListenerSettings, "accessLog">, fields: JsonObject, errors: Filter): AccessLog[] {
+  if (declared === undefined) return [];
   const config = packAny(FileAccessLogSchema, {
-    path,
+    path: declared.path,
     accessLogFormat: { case: "logFormat", value: { format: { case: "jsonFormat", value: fields } } },
   });
-  return [create(AccessLogSchema, { name: ACCESS_LOG_FILE, configType: { case: "typedConfig", value: config } })];
+  return [
+    create(AccessLogSchema, {
+      name: ACCESS_LOG_FILE,
+      ...(declared.lines === "errors" && { filter: errors }),
+      configType: { case: "typedConfig", value: config },
+    }),
+  ];
 }

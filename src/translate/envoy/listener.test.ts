@@ -189,51 +189,56 @@ describe("real Envoy", () => {
     alpn: ["h2", "http/1.1"],
   } as const;
 
-  test.each([zeroTrust, istio])("accepts every kind of chain and every empty slot in $profile", async (settings) => {
-    const tcp = {
-      kind: "tcp",
-      statPrefix: "bytes",
-      destinations: [
-        { cluster: "a", weight: 1 },
-        { cluster: "b", weight: 3 },
-      ],
-      slots: INBOUND_TCP_SLOTS,
-    } as const;
-    const inbound = listener({
-      chains: [
-        chain({ name: "mtls", match: { destinationPort: 8080, transportProtocol: "tls" }, tls: mutual }),
-        chain({ name: "plain", match: { destinationPort: 8080, transportProtocol: "raw_buffer" } }),
-        chain({
-          name: "bytes",
-          match: { destinationPort: 9000, prefixes: ["10.0.0.0/8"], applicationProtocols: ["istio"] },
-          connection: tcp,
-        }),
-      ],
-      defaultChain: chain({ name: "rest", connection: tcp }),
-      inspect: { tls: true, http: true, exceptPorts: [3306, 25] },
-    });
-    const edge = listener({
-      name: "0.0.0.0_8443",
-      port: 8443,
-      useOriginalDestination: false,
-      chains: [chain({ connection: http({ role: "gateway", slots: GATEWAY_SLOTS }) })],
-    });
-    const resources = [
-      ...toExtensions("sidecar", none),
-      ...toExtensions("gateway", none),
-      toEnvoyListener(inbound, settings),
-      toEnvoyListener(edge, settings),
-    ];
-    const verdicts = await oracle.judge(resources);
-    expect(verdicts.filter(({ outcome }) => outcome === "refused")).toEqual([]);
-    expect(verdicts.filter(({ outcome }) => outcome === "unasked").map(({ name }) => name)).toEqual([
-      "kumiko.outbound.extensions",
-      "kumiko.outbound.tcp.extensions",
-      "kumiko.gateway.tcp.authz-deny",
-      "kumiko.gateway.tcp.authz-allow",
-      "kumiko.gateway.tcp.extensions",
-    ]);
-  });
+  const errorsOnly: ListenerSettings = { ...zeroTrust, accessLog: { path: "/dev/stdout", lines: "errors" } };
+
+  test.each([zeroTrust, istio, errorsOnly])(
+    "accepts every kind of chain and every empty slot in $profile, access log $accessLog.lines",
+    async (settings) => {
+      const tcp = {
+        kind: "tcp",
+        statPrefix: "bytes",
+        destinations: [
+          { cluster: "a", weight: 1 },
+          { cluster: "b", weight: 3 },
+        ],
+        slots: INBOUND_TCP_SLOTS,
+      } as const;
+      const inbound = listener({
+        chains: [
+          chain({ name: "mtls", match: { destinationPort: 8080, transportProtocol: "tls" }, tls: mutual }),
+          chain({ name: "plain", match: { destinationPort: 8080, transportProtocol: "raw_buffer" } }),
+          chain({
+            name: "bytes",
+            match: { destinationPort: 9000, prefixes: ["10.0.0.0/8"], applicationProtocols: ["istio"] },
+            connection: tcp,
+          }),
+        ],
+        defaultChain: chain({ name: "rest", connection: tcp }),
+        inspect: { tls: true, http: true, exceptPorts: [3306, 25] },
+      });
+      const edge = listener({
+        name: "0.0.0.0_8443",
+        port: 8443,
+        useOriginalDestination: false,
+        chains: [chain({ connection: http({ role: "gateway", slots: GATEWAY_SLOTS }) })],
+      });
+      const resources = [
+        ...toExtensions("sidecar", none),
+        ...toExtensions("gateway", none),
+        toEnvoyListener(inbound, settings),
+        toEnvoyListener(edge, settings),
+      ];
+      const verdicts = await oracle.judge(resources);
+      expect(verdicts.filter(({ outcome }) => outcome === "refused")).toEqual([]);
+      expect(verdicts.filter(({ outcome }) => outcome === "unasked").map(({ name }) => name)).toEqual([
+        "kumiko.outbound.extensions",
+        "kumiko.outbound.tcp.extensions",
+        "kumiko.gateway.tcp.authz-deny",
+        "kumiko.gateway.tcp.authz-allow",
+        "kumiko.gateway.tcp.extensions",
+      ]);
+    },
+  );
 
   test("names the one bad listener among good ones", async () => {
     const bad = listener({

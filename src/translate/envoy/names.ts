@@ -13,3 +13,4 @@ export const FILTER = {
 
 export const TRANSPORT_SOCKET_TLS = "envoy.transport_sockets.tls";
 export const ACCESS_LOG_FILE = "envoy.access_loggers.file";
+export const ACCESS_LOG_FILTER_CEL = "envoy.access_loggers.extension_filters.cel";
