@@ -1,6 +1,6 @@
 # kumiko from a clone: `make up` and `make test` install what is missing first. Everything runs on node_modules' own Node 24.
 .DEFAULT_GOAL := help
-.PHONY: help up down demo-load test test-fast fuzz lint bench clean install pack
+.PHONY: help up down demo-load test test-fast fuzz soak lint bench clean install pack
 
 SHELL := /bin/sh
 NODE  := node_modules/.bin/node
@@ -28,9 +28,15 @@ test: install-system ## lint, types, import rules and all tests, end to end on r
 test-fast: install ## the tests beside the source only
 	@$(NODE) scripts/test.ts --project unit
 
+# The tests that repeat what they do: few times in `make test`, in full here.
+SOAK ?= test/soak test/e2e/streams src/store src/source/half-written src/xds src/ca src/runtime/relay
+
 SECONDS ?= 60
 fuzz: install-system ## evaluator against real Envoys on generated meshes, for SECONDS (60), from SEED (printed)
 	@$(NODE) test/fuzz/main.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+soak: install-system ## what takes long: kills, damage, rollouts and streams at their full numbers, an hour of requests (KUMIKO_SOAK_SECONDS)
+	@KUMIKO_SOAK=full $(NODE) scripts/test.ts --project unit --project e2e --project soak $(SOAK)
 
 lint: install ## linter, format, types, import rules
 	@$(NODE) scripts/lint.ts

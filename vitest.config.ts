@@ -23,6 +23,10 @@ export default defineConfig({
         // One after another: each starts real Envoys, and two cores are shared.
         test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 240_000, hookTimeout: 240_000, fileParallelism: false },
       },
+      {
+        // Long, at their full numbers where KUMIKO_SOAK is set: `make soak`.
+        test: { name: "soak", include: ["test/soak/**/*.test.ts"], testTimeout: 3_600_000, hookTimeout: 240_000, fileParallelism: false },
+      },
     ],
   },
 });
