@@ -94,6 +94,14 @@ export interface JoinToken {
   readonly serviceAccount: string;
 }
 
+/** What no file declares any more, and stays in force until somebody says that it is meant to go. */
+export interface HeldRemoval {
+  /** The file that declared it. */
+  readonly file: string;
+  readonly reason: string;
+  readonly resource: ResourceRef;
+}
+
 /**
  * All that the admin API stands on; `controlplane/` joins it to the edges. Methods answer from memory unless they return a promise.
  * A backend throws only for the machine's failures: what a caller did wrong is a result.
@@ -114,5 +122,8 @@ export interface AdminBackend {
   configOf(proxy: { readonly namespace: string; readonly name: string }): ProxyConfig | undefined;
   /** Undefined where no agent of this machine has the proxy. */
   askEnvoy(proxy: { readonly namespace: string; readonly name: string }, path: string): Promise<EnvoyAnswer | undefined>;
+  heldRemovals(): readonly HeldRemoval[];
+  /** Lets go what is held back of these files, of all without them; returns what that was. */
+  acceptRemovals(files: readonly string[] | undefined): Promise<readonly HeldRemoval[]>;
   issueJoinToken(request: { readonly namespace: string; readonly serviceAccount: string; readonly ttlMs: number }): Promise<JoinToken>;
 }

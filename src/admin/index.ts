@@ -7,6 +7,7 @@ export type {
   AdminBackend,
   DeleteResult,
   EnvoyAnswer,
+  HeldRemoval,
   HeldResource,
   JoinToken,
   MeshStatus,

@@ -50,6 +50,8 @@ export async function readMesh(backend: AdminBackend, path: readonly string[]): 
       return { code: 200, body: { items: backend.diagnostics() } };
     case "proxies":
       return { code: 200, body: { items: await backend.proxies() } };
+    case "held-removals":
+      return { code: 200, body: { items: backend.heldRemovals() } };
     case "version":
       return { code: 200, body: { version: backend.status().version } };
     default:
@@ -93,9 +95,20 @@ async function configDumpOf(backend: AdminBackend, proxy: Name): Promise<ConfigD
 const TTL_DEFAULT_S = 15 * 60;
 const TTL_LIMIT_S = 24 * 60 * 60;
 
-/** `POST /kumiko/v1/join-tokens` with `{namespace, serviceAccount, ttlSeconds?}`: a token that admits one machine, once. */
-export async function writeMesh(backend: AdminBackend, path: readonly string[], body: Document): Promise<Answer> {
-  if (path.join("/") !== "v1/join-tokens") throw unknown(path);
+/** `POST` below `/kumiko/`. */
+export function writeMesh(backend: AdminBackend, path: readonly string[], body: Document): Promise<Answer> {
+  switch (path.join("/")) {
+    case "v1/join-tokens":
+      return issueJoinToken(backend, body);
+    case "v1/accepted-removals":
+      return acceptRemovals(backend, body);
+    default:
+      throw unknown(path);
+  }
+}
+
+/** `{namespace, serviceAccount, ttlSeconds?}`: a token that admits one machine, once. */
+async function issueJoinToken(backend: AdminBackend, body: Document): Promise<Answer> {
   const { namespace, serviceAccount, ttlSeconds = TTL_DEFAULT_S } = body;
   if (typeof namespace !== "string" || namespace === "") throw new Refusal("Invalid", "namespace is missing");
   if (typeof serviceAccount !== "string" || serviceAccount === "") throw new Refusal("Invalid", "serviceAccount is missing");
@@ -105,10 +118,17 @@ export async function writeMesh(backend: AdminBackend, path: readonly string[], 
   return { code: 201, body: await backend.issueJoinToken({ namespace, serviceAccount, ttlMs: ttlSeconds * 1000 }) };
 }
 
+/** `{files?}`: what is held back of them (of all files) may go. Answers with what that was. */
+async function acceptRemovals(backend: AdminBackend, { files }: Document): Promise<Answer> {
+  const isList = Array.isArray(files) && files.every((file) => typeof file === "string");
+  if (files !== undefined && !isList) throw new Refusal("Invalid", "files is not a list of names");
+  return { code: 200, body: { items: await backend.acceptRemovals(isList ? files : undefined) } };
+}
+
 function unknown(path: readonly string[]): Refusal {
   return new Refusal(
     "NotFound",
-    `nothing at /kumiko/${path.join("/")}; there is v1/status, v1/diagnostics, v1/proxies, v1/join-tokens and v1/version`,
+    `nothing at /kumiko/${path.join("/")}; there is v1/status, v1/diagnostics, v1/proxies, v1/held-removals, v1/accepted-removals, v1/join-tokens and v1/version`,
   );
 }
 

@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
   get: async () => (await import("./get.ts")).get,
   apply: async () => (await import("./apply.ts")).apply,
   delete: async () => (await import("./delete.ts")).deleteCommand,
+  "accept-removals": async () => (await import("./accept-removals.ts")).acceptRemovals,
   test: async () => (await import("./test.ts")).test,
   proxy: async () => (await import("./proxy.ts")).proxy,
   logs: async () => (await import("./logs.ts")).logs,

@@ -1,5 +1,13 @@
 import type { Resource, ResourceRef } from "../model/resource.ts";
-import { lastGoodInStore, type LastGoodKeys, lastGoodKeysInStore, type LastGoodTexts, startStoreSource } from "../source/index.ts";
+import {
+  keptInStore,
+  type KeptResources,
+  lastGoodInStore,
+  type LastGoodKeys,
+  lastGoodKeysInStore,
+  type LastGoodTexts,
+  startStoreSource,
+} from "../source/index.ts";
 import { openSqliteStore, type Written } from "../store/index.ts";
 import type { Held, Input } from "./world.ts";
 
@@ -10,6 +18,8 @@ export interface Applied {
   delete(ref: ResourceRef): Promise<boolean>;
   /** Files as they were when they last could be read. */
   readonly lastGood: LastGoodTexts;
+  /** What of the files is in force although none of them says it any more. */
+  readonly kept: KeptResources;
   /** Keys of token issuers as they were last fetched. */
   readonly lastGoodKeys: LastGoodKeys;
   close(): Promise<void>;
@@ -24,6 +34,7 @@ export async function openApplied(file: string, onChange: (input: Input) => void
   });
   return {
     lastGood: lastGoodInStore(store),
+    kept: keptInStore(store),
     lastGoodKeys: lastGoodKeysInStore(store),
     async put(ref, document) {
       const expectedRevision = (await store.get(ref))?.revision ?? 0;

@@ -1,6 +1,7 @@
 import type {
   AdminBackend,
   DeleteResult,
+  HeldRemoval,
   HeldResource,
   MeshStatus,
   ProxyConfig,
@@ -11,8 +12,9 @@ import type {
 } from "../admin/index.ts";
 import type { Authority, JoinTokens } from "../ca/index.ts";
 import { formatIdentity } from "../model/identity.ts";
-import type { ResourceRef } from "../model/resource.ts";
+import { type ResourceRef, refOf } from "../model/resource.ts";
 import { checkDocument } from "../schema/index.ts";
+import type { FileSource, HeldRemoval as HeldInFiles } from "../source/index.ts";
 import type { XdsService } from "../xds/index.ts";
 import { ask } from "./admin-client.ts";
 import type { Applied } from "./applied.ts";
@@ -22,6 +24,7 @@ import { findHeld } from "./world.ts";
 export interface BackendParts {
   readonly live: LiveMesh;
   readonly applied: Applied;
+  readonly files: FileSource;
   readonly xds: XdsService;
   readonly authority: Authority;
   readonly joinTokens: JoinTokens;
@@ -50,6 +53,9 @@ export function createBackend(parts: BackendParts): AdminBackend {
       );
       return status === 404 ? undefined : { status, contentType, body: text };
     },
+    heldRemovals: () => parts.files.heldRemovals().map(toHeldRemoval),
+    acceptRemovals: async (files) =>
+      (await parts.files.acceptRemovals(({ file }) => files === undefined || files.includes(file))).map(toHeldRemoval),
     async issueJoinToken({ namespace, serviceAccount, ttlMs }) {
       const { token, expiresAtMs } = await parts.joinTokens.create({
         identity: { trustDomain: authority.trustDomain, namespace, serviceAccount },
@@ -58,6 +64,10 @@ export function createBackend(parts: BackendParts): AdminBackend {
       return { token, expiresAt: new Date(expiresAtMs).toISOString(), namespace, serviceAccount };
     },
   };
+}
+
+function toHeldRemoval({ resource, file, reason }: HeldInFiles): HeldRemoval {
+  return { file, reason, resource: refOf(resource) };
 }
 
 function toMeshStatus({ live, authority, about }: BackendParts): MeshStatus {

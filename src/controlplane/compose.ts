@@ -15,7 +15,7 @@ import {
 } from "../ca/index.ts";
 import { MeshError } from "../model/error.ts";
 import type { Profile } from "../schema/mesh-config.ts";
-import { startFileSource } from "../source/index.ts";
+import { type FileSource, startFileSource } from "../source/index.ts";
 import { startKeySetSource } from "../source/key-sets.ts";
 import { checkLoopback, createGrpcServer, createXdsService, isOfDomain, type XdsService } from "../xds/index.ts";
 import { type Applied, openApplied } from "./applied.ts";
@@ -91,7 +91,7 @@ async function open(options: ControlPlaneOptions, closers: Closers): Promise<Omi
   });
   const applied = await openApplied(join(places.state, "store.db"), (input) => live.set("store", input));
   closers.push(() => applied.close());
-  await startSources(options, { live, applied }, closers, wake);
+  const files = await startSources(options, { live, applied }, closers, wake);
 
   const { trustDomain } = live.world.mesh.settings;
   const authority = await openAuthority({ dir: join(places.state, "ca"), trustDomain, dev: options.dev });
@@ -108,6 +108,7 @@ async function open(options: ControlPlaneOptions, closers: Closers): Promise<Omi
   const backend = createBackend({
     live,
     applied,
+    files,
     xds,
     authority,
     joinTokens,
@@ -125,7 +126,7 @@ async function startSources(
   { live, applied }: { readonly live: LiveMesh; readonly applied: Applied },
   closers: Closers,
   wake: (() => void)[],
-): Promise<void> {
+): Promise<FileSource> {
   const keys = startKeySetSource({
     hosts: options.hosts,
     ...(options.authorities.length > 0 && { ca: options.authorities }),
@@ -138,6 +139,7 @@ async function startSources(
   const files = await startFileSource({
     paths: options.paths,
     lastGood: applied.lastGood,
+    kept: applied.kept,
     onFailure: (error) => options.say(`files: ${MeshError.from(error).message}`),
     onChange: ({ resources, diagnostics }) =>
       live.set("folder", { held: resources.map((resource) => ({ resource, revision: resource.hash, holder: "folder" })), diagnostics }),
@@ -151,6 +153,7 @@ async function startSources(
     closers.push(() => feed.close());
     wake.push(() => feed.changed());
   }
+  return files;
 }
 
 interface Served {

@@ -15,7 +15,7 @@ export const catalogue = {
   KMK0001: { severity: "error", title: "file can't be read" },
   KMK0002: { severity: "error", title: "file can't be parsed" },
   KMK0003: { severity: "error", title: "document breaks a limit" },
-  KMK0004: { severity: "error", title: "too many resources vanish at once" },
+  KMK0004: { severity: "error", title: "resources that vanished are held back" },
   KMK0005: { severity: "error", title: "resource is declared twice" },
   KMK0006: { severity: "info", title: "last good version stays in use" },
   KMK1001: { severity: "error", title: "field has the wrong shape" },

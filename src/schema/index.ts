@@ -6,6 +6,7 @@
 export type * from "./bodies.ts";
 export { type CheckedDocument, checkDocument, type RawDocument } from "./check-document.ts";
 export { findRegexFault } from "./format.ts";
-export { apiVersionOf, findKind, findKindByWord, type Kind, kinds } from "./kinds.ts";
+export { apiVersionOf, findKind, findKindByWord, type Kind, kinds, restricts } from "./kinds.ts";
 export type { MeshConfigBody, Profile } from "./mesh-config.ts";
 export { PROXY_CONFIG } from "./proxy-config.ts";
+export { isStandIn, strictestOf } from "./strictest.ts";

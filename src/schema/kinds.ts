@@ -9,6 +9,8 @@ export interface Kind {
   /** The first is the one that resources are read as. */
   readonly versions: readonly string[];
   readonly namespaced: boolean;
+  /** A resource of it refuses something: without it more is allowed than with it. */
+  readonly restricts?: true;
 }
 
 const NETWORKING = { group: "networking.istio.io", versions: ["v1", "v1beta1", "v1alpha3"] } as const;
@@ -32,11 +34,16 @@ export const kinds: readonly Kind[] = [
   declare("DestinationRule", "destinationrules", ["dr"], NETWORKING),
   declare("ServiceEntry", "serviceentries", ["se"], NETWORKING),
   declare("WorkloadEntry", "workloadentries", ["we"], NETWORKING),
-  declare("PeerAuthentication", "peerauthentications", ["pa"], SECURITY),
-  declare("RequestAuthentication", "requestauthentications", ["ra"], SECURITY),
-  declare("AuthorizationPolicy", "authorizationpolicies", ["ap"], SECURITY),
-  declare("MeshConfig", "meshconfigs", [], { group: "mesh.istio.io", versions: ["v1alpha1"] }),
+  restricting(declare("PeerAuthentication", "peerauthentications", ["pa"], SECURITY)),
+  restricting(declare("RequestAuthentication", "requestauthentications", ["ra"], SECURITY)),
+  restricting(declare("AuthorizationPolicy", "authorizationpolicies", ["ap"], SECURITY)),
+  restricting(declare("MeshConfig", "meshconfigs", [], { group: "mesh.istio.io", versions: ["v1alpha1"] })),
 ];
+
+/** True where a resource of this kind must not go away unnoticed: going without would open what it closes. */
+export function restricts(name: string): boolean {
+  return kinds.some(({ kind, restricts: does }) => kind === name && does === true);
+}
 
 /** The kind that a document's `apiVersion` and `kind` name; undefined where we don't read it. */
 export function findKind(apiVersion: string, name: string): Kind | undefined {
@@ -75,4 +82,8 @@ function declare(
   namespaced = true,
 ): Kind {
   return { kind: name, plural, singular: name.toLowerCase(), shortNames, ...api, namespaced };
+}
+
+function restricting(kind: Kind): Kind {
+  return { ...kind, restricts: true };
 }

@@ -14,4 +14,9 @@ export interface KindRules {
   readonly narrow?: (body: never, findings: readonly Finding[], report: Report) => Body;
   /** What stands in for a wrong document that has no last good version, where going without would be less safe. */
   readonly fallback?: (body: Body) => Body | undefined;
+  /**
+   * What counts of several different documents that claim one name, where none of them can be preferred: nothing that one of them refuses is
+   * allowed by what is returned. Each body keeps its own selector.
+   */
+  readonly strictest?: (bodies: readonly never[]) => readonly Body[];
 }

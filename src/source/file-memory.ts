@@ -9,9 +9,11 @@ export interface FileMemory {
   readonly diagnostics: readonly Diagnostic[];
   /** By `formatRef`: the last version of each resource that was right. */
   readonly lastGood: ReadonlyMap<string, Resource>;
+  /** Documents of which nobody can say what they declare: a kind that isn't read, a name that is missing. */
+  readonly nameless: number;
 }
 
-export const EMPTY_FILE: FileMemory = { resources: [], diagnostics: [], lastGood: new Map() };
+export const EMPTY_FILE: FileMemory = { resources: [], diagnostics: [], lastGood: new Map(), nameless: 0 };
 
 /** The file as a whole can't be used: what it said before stays. */
 export function keepFile(before: FileMemory, file: string, diagnostics: readonly Diagnostic[]): FileMemory {
@@ -25,10 +27,14 @@ export function updateFile(before: FileMemory, documents: readonly RawDocument[]
   const resources: Resource[] = [];
   const diagnostics: Diagnostic[] = [];
   const lastGood = new Map<string, Resource>();
+  let nameless = 0;
   for (const document of documents) {
     const checked = checkDocument(document);
     diagnostics.push(...checked.diagnostics);
-    if (checked.ref === undefined) continue;
+    if (checked.ref === undefined) {
+      nameless += 1;
+      continue;
+    }
     const key = formatRef(checked.ref);
     const kept = before.lastGood.get(key);
     const good = checked.resource ?? kept;
@@ -37,7 +43,7 @@ export function updateFile(before: FileMemory, documents: readonly RawDocument[]
     const used = good ?? checked.fallback;
     if (used !== undefined) resources.push(used);
   }
-  return { resources, diagnostics, lastGood };
+  return { resources, diagnostics, lastGood, nameless };
 }
 
 function keptNote(kept: Resource, key: string, document: RawDocument): Diagnostic {

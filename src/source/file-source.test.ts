@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatRef, refOf } from "../model/resource.ts";
 import { type FileSource, readFiles, startFileSource } from "./file-source.ts";
 import type { Declared } from "./merge.ts";
+import { textsInMemory } from "../testing/last-good-texts.ts";
 
 let dir = "";
 let seen: Declared[] = [];
@@ -29,7 +30,7 @@ const account = (name: string) => `apiVersion: v1\nkind: ServiceAccount\nmetadat
 const rule = (host: string) =>
   `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: users, namespace: shop}\nspec: {host: ${host}}\n`;
 const start = async (pollMs = 60_000) => {
-  source = await startFileSource({ paths: [dir], onChange: (declared) => seen.push(declared), pollMs, settleMs: 5 });
+  source = await startFileSource({ paths: [dir], onChange: (declared) => seen.push(declared), pollMs, settleMs: 5, quietMs: 50 });
 };
 const last = () => seen.at(-1) ?? { resources: [], diagnostics: [] };
 const names = () => last().resources.map((resource) => formatRef(refOf(resource)));
@@ -55,13 +56,18 @@ describe("reading a folder", () => {
     expect(diagnostics).toMatchObject([{ code: "KMK1004", severity: "info", position: { file: join(dir, "b/kustomization.yaml") } }]);
   });
 
-  test("a resource that is declared twice: the first file's is used, and both places are named", async () => {
+  test("a resource that is declared twice: the first file's is used, and both places have an error", async () => {
     await write("a.yaml", rule("first"));
     await write("b.yaml", `# moved\n${rule("second")}`);
     const { resources, diagnostics } = await readFiles([dir]);
     expect(resources).toMatchObject([{ body: { spec: { host: "first" } } }]);
     expect(diagnostics).toMatchObject([
-      { code: "KMK0005", position: { file: join(dir, "b.yaml"), line: 4 }, message: expect.stringContaining(`${join(dir, "a.yaml")}:3`) },
+      { code: "KMK0005", position: { file: join(dir, "a.yaml"), line: 3 }, message: expect.stringContaining("this one is used") },
+      {
+        code: "KMK0005",
+        position: { file: join(dir, "b.yaml"), line: 4 },
+        message: expect.stringContaining(`${join(dir, "a.yaml")}:3 is used`),
+      },
     ]);
   });
 
@@ -147,11 +153,7 @@ describe("watching", () => {
   });
 
   test("a file that is broken from the start has what it last said to an earlier process", async () => {
-    const texts = new Map<string, string>();
-    const lastGood = {
-      read: async (file: string) => texts.get(file),
-      write: async (file: string, text: string) => void texts.set(file, text),
-    };
+    const lastGood = textsInMemory();
     const begin = async () => {
       await source?.close();
       source = await startFileSource({ paths: [dir], onChange: (declared) => seen.push(declared), lastGood, pollMs: 60_000 });

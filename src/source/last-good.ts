@@ -4,24 +4,39 @@ import type { Store, StoreKey } from "../store/store.ts";
 export interface LastGoodTexts {
   read(file: string): Promise<string | undefined>;
   write(file: string, text: string): Promise<void>;
+  /** Files that were there when they were last looked at. */
+  files(): Promise<readonly string[]>;
+  /** The file is gone, and that was said or meant. */
+  forget(file: string): Promise<void>;
 }
 
 const KIND = "LastGoodFile";
 
-/** In the store: a control plane that starts again over a broken file goes on with what it had. */
+/** In the store: a control plane that starts again over a broken file goes on with what it had, and misses a file that went meanwhile. */
 export function lastGoodInStore(store: Store): LastGoodTexts {
   return {
-    read: async (file) => {
-      const value = (await store.get(keyOf(file)))?.value;
-      return typeof value === "string" ? value : undefined;
-    },
+    read: async (file) => textOf((await store.get(keyOf(file)))?.value),
     write: async (file, text) => {
-      const known = await store.get(keyOf(file));
-      if (known?.value !== text) await store.put(keyOf(file), text);
+      const known = (await store.get(keyOf(file)))?.value;
+      if (!isKept(known) || known.text !== text) await store.put(keyOf(file), { text });
     },
+    files: async () => {
+      const { entries } = await store.list({ kind: KIND });
+      return entries.filter(({ value }) => isKept(value)).map(({ key }) => key.name);
+    },
+    forget: async (file) => void (await store.delete(keyOf(file))),
   };
 }
 
 function keyOf(file: string): StoreKey {
   return { kind: KIND, namespace: "", name: file };
+}
+
+/** Earlier versions kept the bare text, and of files that are long gone, too: those say nothing about what is missing. */
+function textOf(value: unknown): string | undefined {
+  return isKept(value) ? value.text : typeof value === "string" ? value : undefined;
+}
+
+function isKept(value: unknown): value is { readonly text: string } {
+  return typeof value === "object" && value !== null && typeof (value as { readonly text?: unknown }).text === "string";
 }

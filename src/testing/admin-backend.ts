@@ -1,4 +1,4 @@
-import type { AdminBackend, HeldResource, ProxyConfig, ProxyStatus } from "../admin/backend.ts";
+import type { AdminBackend, HeldRemoval, HeldResource, ProxyConfig, ProxyStatus } from "../admin/backend.ts";
 import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
 import type { Metadata, Resource, ResourceRef } from "../model/resource.ts";
 
@@ -6,6 +6,7 @@ export interface FakeBackendOptions {
   readonly resources?: readonly HeldResource[];
   readonly proxies?: readonly ProxyStatus[];
   readonly diagnostics?: readonly Diagnostic[];
+  readonly heldRemovals?: readonly HeldRemoval[];
   /** By `namespace/name`. */
   readonly configs?: Readonly<Record<string, ProxyConfig>>;
   /** What the proxies' Envoys answer to /config_dump. */
@@ -38,6 +39,7 @@ export function heldResource(
 export function fakeBackend(options: FakeBackendOptions = {}): AdminBackend {
   const held = new Map((options.resources ?? []).map((one) => [keyOf({ ...one.resource.metadata, kind: one.resource.kind }), one]));
   let revision = 1;
+  let removals = options.heldRemovals ?? [];
   const refusalOf = (current: HeldResource | undefined, expected: string | undefined) => {
     if (current?.holder === "folder") return { kind: "declared", position: current.resource.locate([]) } as const;
     if (current !== undefined && expected !== undefined && expected !== current.revision)
@@ -99,6 +101,12 @@ export function fakeBackend(options: FakeBackendOptions = {}): AdminBackend {
       options.configs?.[`${namespace}/${name}`] === undefined
         ? undefined
         : { status: 200, contentType: "application/json", body: JSON.stringify(options.configDump ?? { configs: [] }) },
+    heldRemovals: () => removals,
+    acceptRemovals: async (files) => {
+      const released = removals.filter(({ file }) => files?.includes(file) !== false);
+      removals = removals.filter((one) => !released.includes(one));
+      return released;
+    },
     issueJoinToken: async ({ namespace, serviceAccount, ttlMs }) => ({
       token: "join.fake",
       expiresAt: new Date(Date.UTC(2026, 0, 1) + ttlMs).toISOString(),

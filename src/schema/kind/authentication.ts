@@ -6,6 +6,7 @@ import { type Report, wrong } from "../report.ts";
 import type { Body, KindRules } from "../rules.ts";
 import { isRecord } from "../shape.ts";
 import { checkLabels, checkTargets, readableSelector } from "./common.ts";
+import { strictestMtls, strictestTokens } from "./strictest.ts";
 
 type JwtRule = NonNullable<NonNullable<RequestAuthenticationBody["spec"]>["jwtRules"]>[number];
 
@@ -31,7 +32,13 @@ function strictMtls(body: Body): Body {
   return { spec: { ...readableSelector(body), mtls: { mode: "STRICT" } } };
 }
 
-export const peerAuthentication = { honoured: honouredPeer, check: checkPeer, fallback: strictMtls, strictSpec: true } satisfies KindRules;
+export const peerAuthentication = {
+  honoured: honouredPeer,
+  check: checkPeer,
+  fallback: strictMtls,
+  strictest: strictestMtls,
+  strictSpec: true,
+} satisfies KindRules;
 
 const honouredRequest: Honoured<RequestAuthenticationBody> = {
   spec: {
@@ -109,4 +116,9 @@ function parseKeys(text: string): readonly unknown[] | undefined {
   }
 }
 
-export const requestAuthentication = { honoured: honouredRequest, check: checkRequest, strictSpec: true } satisfies KindRules;
+export const requestAuthentication = {
+  honoured: honouredRequest,
+  check: checkRequest,
+  strictest: strictestTokens,
+  strictSpec: true,
+} satisfies KindRules;

@@ -7,6 +7,7 @@ import { type Finding, type Report, wrong } from "../report.ts";
 import type { Body, KindRules } from "../rules.ts";
 import { isRecord, quote } from "../shape.ts";
 import { checkLabels, checkTargets, hasTargets, readableSelector } from "./common.ts";
+import { strictestAuthorization } from "./strictest.ts";
 
 type Spec = NonNullable<AuthorizationPolicyBody["spec"]>;
 type Rule = NonNullable<Spec["rules"]>[number];
@@ -144,4 +145,11 @@ function fallback(body: Body): Body | undefined {
   return action === "AUDIT" ? undefined : { spec: { ...readableSelector(body), ...strict } };
 }
 
-export const authorizationPolicy = { honoured, check, narrow, fallback, strictSpec: true } satisfies KindRules;
+export const authorizationPolicy = {
+  honoured,
+  check,
+  narrow,
+  fallback,
+  strictest: strictestAuthorization,
+  strictSpec: true,
+} satisfies KindRules;

@@ -1,0 +1,217 @@
+import type { Diagnostic } from "../model/diagnostic.ts";
+import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { findCutOff, mayGoOn } from "./cut-off.ts";
+import { EMPTY_FILE, type FileMemory, keepFile, updateFile } from "./file-memory.ts";
+import { readFileText } from "./file-text.ts";
+import type { KeptResources } from "./kept-resources.ts";
+import type { LastGoodTexts } from "./last-good.ts";
+import { type FoundFile, listFiles, type Listing } from "./list-files.ts";
+import { type Contested, type Declared, mergeDeclared } from "./merge.ts";
+import { readText } from "./read-text.ts";
+import { describeHeld, type Fate, guardRemovals, type Guarded, type HeldRemoval, NOTHING_YET } from "./removal-guard.ts";
+
+export interface FileReaderOptions {
+  readonly paths: readonly string[];
+  readonly lastGood?: LastGoodTexts | undefined;
+  readonly kept?: KeptResources | undefined;
+  /** How long a file must stay as it is before what it has lost counts: a writer may still be at work, an editor about to put it back. */
+  readonly quietMs: number;
+  /** What could not be written down; it is tried again with the next reading. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface Reading {
+  readonly declared: Declared;
+  readonly hasChanged: boolean;
+  readonly folders: readonly string[];
+  /** Something is waited for: read again after `quietMs`. */
+  readonly isWaiting: boolean;
+}
+
+interface KnownFile {
+  readonly stamp: string;
+  /** As it was last read; undefined where it could not be. */
+  readonly text: string | undefined;
+  /** As it was when it last could be used. */
+  readonly goodText: string | undefined;
+  readonly memory: FileMemory;
+  readonly fate: Fate;
+  /** It has lost something just now, and goes on as it was until it has been as it is for a while. */
+  readonly waiting?: { readonly stamp: string; readonly sinceMs: number; readonly leaving: ReadonlySet<string> };
+}
+
+const GONE = "gone";
+
+/** What is remembered between two readings of the same paths. */
+export class FileReader {
+  readonly #options: FileReaderOptions;
+  #files: ReadonlyMap<string, KnownFile> = new Map();
+  #guarded: Guarded = NOTHING_YET;
+  #contested: Contested = new Map();
+  #complaints = "";
+  #isFirst = true;
+  #isWrittenDown = true;
+
+  constructor(options: FileReaderOptions) {
+    this.#options = options;
+  }
+
+  get held(): readonly HeldRemoval[] {
+    return this.#guarded.held;
+  }
+
+  /** What is held back of these files goes; the next reading says so. */
+  release(isMeant: (held: HeldRemoval) => boolean): readonly HeldRemoval[] {
+    const released = this.#guarded.held.filter(isMeant);
+    const gone = new Set(released.map(({ resource }) => resource));
+    this.#guarded = {
+      resources: this.#guarded.resources.filter((resource) => !gone.has(resource)),
+      held: this.#guarded.held.filter((held) => !gone.has(held.resource)),
+    };
+    if (released.length > 0) [this.#isWrittenDown, this.#complaints] = [false, ""];
+    return released;
+  }
+
+  async read(): Promise<Reading> {
+    const listing = await listFiles(this.#options.paths);
+    if (this.#isFirst) await this.#recall(listing);
+    const files = new Map<string, KnownFile>();
+    for (const found of listing.files) files.set(found.path, await this.#readFile(found));
+    this.#keepMissing(files, listing);
+    return await this.#settle(files, listing);
+  }
+
+  async #settle(files: Map<string, KnownFile>, listing: Listing): Promise<Reading> {
+    const before = this.#guarded;
+    const resources = new Map(before.resources.map((resource) => [keyOf(resource), resource]));
+    const merged = mergeDeclared(partsOf(files), { resources, contested: this.#contested });
+    const guarded = guardRemovals(before, merged.resources, (file) => files.get(file)?.fate ?? "gone");
+    const diagnostics = [...listing.diagnostics, ...describeHeld(guarded.held), ...merged.diagnostics];
+    const complaints = JSON.stringify([
+      listing.diagnostics.map(({ message }) => message),
+      guarded.held.map(({ resource }) => keyOf(resource)),
+    ]);
+    const hasChanged = this.#isFirst || complaints !== this.#complaints || !hasSameMemories(this.#files, files);
+    const gone = [...this.#files.keys()].filter((path) => !files.has(path));
+    const changed = [...files].filter(([path, { text }]) => this.#isFirst || text !== this.#files.get(path)?.text);
+    [this.#files, this.#guarded, this.#contested] = [files, guarded, merged.contested];
+    [this.#complaints, this.#isFirst] = [complaints, false];
+    if (hasChanged || !this.#isWrittenDown) await this.#writeDown(this.#isWrittenDown ? changed : [...files], gone);
+    const isWaiting = [...files.values()].some(({ waiting }) => waiting !== undefined);
+    return { declared: { resources: guarded.resources, diagnostics }, hasChanged, folders: listing.folders, isWaiting };
+  }
+
+  /** First what is held, then what the files say without it: whenever the process ends, nothing is between the two. */
+  async #writeDown(changed: readonly (readonly [string, KnownFile])[], gone: readonly string[]): Promise<void> {
+    const { lastGood, kept, onFailure } = this.#options;
+    try {
+      const contested = [...this.#contested.values()].filter((resource) => resource !== undefined);
+      await kept?.write({ held: this.#guarded.held, contested });
+      for (const path of gone) await lastGood?.forget(path);
+      for (const [path, { text, memory, waiting }] of changed) {
+        const isGood = waiting === undefined && !memory.diagnostics.some(({ severity }) => severity === "error");
+        if (text !== undefined && isGood) await lastGood?.write(path, text);
+      }
+      this.#isWrittenDown = true;
+    } catch (error) {
+      if (this.#isWrittenDown) onFailure(error);
+      this.#isWrittenDown = false;
+    }
+  }
+
+  /** What an earlier process had in force, so that what has vanished since is noticed. */
+  async #recall(listing: Listing): Promise<void> {
+    const { lastGood, kept, paths } = this.#options;
+    const isOurs = (file: string) => paths.some((path) => file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`));
+    const files = new Map<string, KnownFile>();
+    const names = [...listing.files.map(({ path }) => path), ...((await lastGood?.files()) ?? []).filter(isOurs)];
+    for (const path of new Set(names)) {
+      const text = await lastGood?.read(path);
+      if (text === undefined) continue;
+      const memory = updateFile(EMPTY_FILE, readText(text, path).documents);
+      files.set(path, { stamp: "", text: undefined, goodText: text, memory, fate: "goes-on" });
+    }
+    const { held, contested } = (await kept?.read()) ?? { held: [], contested: [] };
+    const ownHeld = held.filter(({ file }) => isOurs(file));
+    const inForce = new Map(contested.map((resource) => [keyOf(resource), resource]));
+    const merged = mergeDeclared(partsOf(files), { resources: inForce, contested: new Map() });
+    this.#contested = merged.contested;
+    const declared = new Set(merged.resources.map(keyOf));
+    const still = ownHeld.filter(({ resource }) => !declared.has(keyOf(resource)));
+    this.#files = files;
+    this.#guarded = { resources: [...merged.resources, ...still.map(({ resource }) => resource)], held: still };
+  }
+
+  async #readFile({ path, stamp }: FoundFile): Promise<KnownFile> {
+    const known = this.#files.get(path);
+    if (known?.stamp === stamp && known.waiting === undefined) return known;
+    const { memory: before, goodText } = known ?? { memory: EMPTY_FILE, goodText: undefined };
+    const text = await readFileText(path);
+    const unusable = (diagnostics: readonly Diagnostic[]): KnownFile => ({
+      ...{ stamp, goodText, fate: "goes-on", memory: keepFile(before, path, diagnostics) },
+      text: typeof text === "string" ? text : undefined,
+    });
+    if (typeof text !== "string") return unusable([text]);
+    if (known !== undefined && text === known.text) return withoutWaiting(known, stamp);
+    const cutOff = findCutOff(text, goodText ?? "", path);
+    const { documents, diagnostics } = cutOff === undefined ? readText(text, path) : { documents: [], diagnostics: [cutOff] };
+    if (diagnostics.length > 0) return unusable(diagnostics);
+    const memory = updateFile(before, documents);
+    const waiting = known === undefined || this.#isFirst ? undefined : this.#waitFor(known, { stamp, text, memory });
+    if (known !== undefined && waiting !== undefined) return { ...known, waiting };
+    return { stamp, text, goodText: text, memory, fate: fateOf(before, memory) };
+  }
+
+  #waitFor(known: KnownFile, { stamp, text, memory }: { stamp: string; text: string; memory: FileMemory }): KnownFile["waiting"] {
+    const now = new Set(memory.resources.map(keyOf));
+    const leaving = new Set(known.memory.resources.map(keyOf).filter((key) => !now.has(key)));
+    if (leaving.size === 0 && !mayGoOn(text, known.goodText ?? "")) return undefined;
+    const sinceMs = known.waiting?.stamp === stamp ? known.waiting.sinceMs : performance.now();
+    return performance.now() - sinceMs >= this.#options.quietMs ? undefined : { stamp, sinceMs, leaving };
+  }
+
+  /** A folder that can't be read has not lost its files, and one that an editor is about to put back is not gone. */
+  #keepMissing(files: Map<string, KnownFile>, { outOfSight }: Listing): void {
+    for (const [path, known] of this.#files) {
+      if (files.has(path)) continue;
+      const isHidden = outOfSight.some((hidden) => path === hidden || path.startsWith(`${hidden}/`));
+      const sinceMs = known.waiting?.stamp === GONE ? known.waiting.sinceMs : performance.now();
+      if (isHidden) files.set(path, withoutWaiting(known, ""));
+      else if (!this.#isFirst && performance.now() - sinceMs < this.#options.quietMs) {
+        const leaving = new Set(known.memory.resources.map(keyOf));
+        files.set(path, { ...known, stamp: "", waiting: { stamp: GONE, sinceMs, leaving } });
+      }
+    }
+  }
+}
+
+function withoutWaiting(known: KnownFile, stamp: string): KnownFile {
+  const { waiting: _, ...rest } = known;
+  return { ...rest, stamp };
+}
+
+function fateOf(before: FileMemory, now: FileMemory): Fate {
+  if (now.resources.length === 0) return "empty";
+  const isWrong = now.diagnostics.some(({ severity }) => severity === "error");
+  return isWrong || now.nameless > before.nameless ? "unclear" : "goes-on";
+}
+
+/** What each file declares; what is about to leave one file and stands in another already has moved. */
+function partsOf(files: ReadonlyMap<string, KnownFile>): readonly Declared[] {
+  const elsewhere = new Set(
+    [...files.values()].flatMap(({ memory, waiting }) => memory.resources.map(keyOf).filter((key) => waiting?.leaving.has(key) !== true)),
+  );
+  return [...files.values()].map(({ memory, waiting }) =>
+    waiting === undefined
+      ? memory
+      : { ...memory, resources: memory.resources.filter((one) => !(waiting.leaving.has(keyOf(one)) && elsewhere.has(keyOf(one)))) },
+  );
+}
+
+function hasSameMemories(one: ReadonlyMap<string, KnownFile>, other: ReadonlyMap<string, KnownFile>): boolean {
+  return one.size === other.size && [...other].every(([path, { memory }]) => one.get(path)?.memory === memory);
+}
+
+function keyOf(resource: Resource): string {
+  return formatRef(refOf(resource));
+}
