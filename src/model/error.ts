@@ -13,9 +13,34 @@ export class MeshError extends Error {
     this.help = options.help;
   }
 
-  /** Turns anything caught into a MeshError; one that already is comes back as it is. */
+  /** Turns anything caught into a MeshError; one that already is comes back as it is. What the machine lacks is no bug of ours. */
   static from(thrown: unknown, code: MeshErrorCode = "bug"): MeshError {
     if (thrown instanceof MeshError) return thrown;
-    return new MeshError(code, thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const lack = thrown instanceof Error ? findLack(thrown) : undefined;
+    if (lack === undefined) return new MeshError(code, message, { cause: thrown });
+    return new MeshError("io", `${lack.what}: ${message}`, { help: lack.help, cause: thrown });
+  }
+}
+
+/** What a system call says (errno(3)) that a person can do something about. */
+function findLack(error: Error & { readonly code?: unknown; readonly path?: unknown }): { what: string; help: string } | undefined {
+  const path = typeof error.path === "string" ? error.path : ".";
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : ".";
+  switch (error.code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return { what: "there is no space left", help: `df -h ${folder}` };
+    case "EFBIG":
+      return { what: "a file would be larger than is allowed", help: "ulimit -f" };
+    case "EIO":
+      return { what: "the disk can't be read or written", help: "dmesg | tail" };
+    case "EROFS":
+      return { what: "nothing can be written there", help: `findmnt --target ${folder}` };
+    case "EMFILE":
+    case "ENFILE":
+      return { what: "too many files are open", help: "ulimit -n" };
+    default:
+      return undefined;
   }
 }

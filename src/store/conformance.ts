@@ -64,6 +64,10 @@ export function describeStore(title: string, prepare: () => Promise<StoreUnderTe
         const odd = key("a'; DROP TABLE entry; --\u0000%_");
         await store.put(odd, 1);
         expect(await store.get(odd)).toMatchObject({ value: 1 });
+        const half = key("half \ud800 of a pair");
+        await store.put(half, "\ud800");
+        await reopen();
+        expect(await store.get(half)).toMatchObject({ value: "\ud800" });
       });
     });
 
