@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { findDuplicateKey } from "./duplicate-key.ts";
 import { Refusal } from "./status-object.ts";
 
 /** Kubernetes' own limit for a request. */
@@ -6,7 +7,10 @@ const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 /** Deeper than any schema; what walks a document recursively may rely on it. */
 const DEPTH_LIMIT = 64;
 
-/** Reads a request's body as one JSON object. Refuses what is too long or too deep, another type, and keys that name a prototype. */
+/**
+ * Reads a request's body as one JSON object. Refuses what is too long or too deep, another type, what is not
+ * UTF-8, a key that stands twice in one object, and keys that name a prototype.
+ */
 export async function readDocument(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const type = (request.headers["content-type"] ?? "application/json").split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
@@ -16,6 +20,9 @@ export async function readDocument(request: IncomingMessage): Promise<Readonly<R
   const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Refusal("BadRequest", "the body is not a JSON object");
   checkShape(value);
+  const twice = findDuplicateKey(text);
+  if (twice !== undefined)
+    throw new Refusal("BadRequest", `the body has the key ${JSON.stringify(twice.slice(0, 80))} twice in one object`);
   return value as Readonly<Record<string, unknown>>;
 }
 
@@ -28,7 +35,15 @@ async function readText(request: IncomingMessage): Promise<string> {
     if (bytes > BODY_LIMIT_BYTES) throw tooLarge();
     parts.push(part);
   }
-  return Buffer.concat(parts).toString("utf8");
+  return decode(Buffer.concat(parts));
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Refusal("BadRequest", "the body is not UTF-8");
+  }
 }
 
 function tooLarge(): Refusal {

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +38,8 @@ describe("hostile input", () => {
     { title: "nothing", body: "", code: 400 },
     { title: "ten thousand levels", body: `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`, code: 400 },
     { title: "a key that names the prototype", body: '{"metadata":{"name":"x"},"spec":{"__proto__":{"polluted":1}}}', code: 400 },
+    { title: "a key that stands twice", body: '{"metadata":{"name":"x"},"spec":{"hosts":["a"],"hosts":["b"]}}', code: 400 },
+    { title: "a key that stands twice in other letters", body: String.raw`{"metadata":{"name":"x","n\u0061me":"y"}}`, code: 400 },
     { title: "metadata that is a text", body: '{"metadata":"x"}', code: 400 },
     { title: "a name that is a list", body: '{"metadata":{"name":["x"]}}', code: 422 },
     { title: "more than the limit", body: `{"a":"${"x".repeat(3 * 1024 * 1024)}"}`, code: 413 },
@@ -79,29 +80,46 @@ describe("hostile input", () => {
     expect((await call(VIRTUAL_SERVICES, { method })).code).toBe(405);
   });
 
-  test("what is not HTTP closes the connection", async () => {
-    const socket = connect(join(folder, "admin.sock"));
-    socket.write("\u0000\u0001garbage\r\n\r\n");
-    const answer = await new Promise<string>((resolve) => {
-      let text = "";
-      socket.on("data", (part) => (text += part.toString()));
-      socket.on("close", () => resolve(text));
-    });
-    expect(answer).toContain("400 Bad Request");
+  test("the same key in different objects, and in texts, is no fault", async () => {
+    const spec = String.raw`{"hosts":["a"],"http":[{"name":"a"},{"name":"b"}],"x":"{\"a\":1,\"a\":2}"}`;
+    expect((await post(`{"metadata":{"name":"x"},"spec":${spec}}`)).code).toBe(201);
   });
 
-  test("headers beyond the limit are refused", async () => {
-    const code = await new Promise((resolve) => {
-      const outgoing = request(
-        { socketPath: join(folder, "admin.sock"), path: "/version", headers: { "x-long": "x".repeat(20_000) } },
-        (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        },
-      );
-      outgoing.on("error", () => resolve("closed"));
-      outgoing.end();
+  test("a body that is not UTF-8 is refused", async () => {
+    const head = `POST ${VIRTUAL_SERVICES} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 36\r\nconnection: close\r\n\r\n`;
+    const body = Buffer.concat([Buffer.from('{"metadata":{"name":"x"},"spec":{"a":'), Buffer.from([0x22, 0xc3, 0x22]), Buffer.from("}}")]);
+    expect(await exchange(Buffer.concat([Buffer.from(head.replace("36", String(body.length))), body]))).toMatchObject({
+      code: 400,
+      status: { kind: "Status", message: "the body is not UTF-8" },
     });
-    expect([431, "closed"]).toContain(code);
+  });
+
+  test.each([
+    ["what is not HTTP", "\u0000\u0001garbage\r\n\r\n", 400],
+    ["headers beyond the limit", `GET /version HTTP/1.1\r\nhost: a\r\nx-long: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+    ["two lengths", "POST /api HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}", 400],
+    ["a length beside a coding", "POST /api HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400],
+    ["a chunk that is none", `POST ${VIRTUAL_SERVICES} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n`, 400],
+    ["a tunnel", "CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n", 405],
+    ["an expectation that nobody knows", "POST /api HTTP/1.1\r\nhost: a\r\nexpect: x\r\nconnection: close\r\n\r\n", 417],
+    ["a verb that nobody knows", "FROB / HTTP/1.1\r\nhost: a\r\n\r\n", 400],
+    ["no path below the API", "GET /nowhere HTTP/1.1\r\nconnection: close\r\n\r\n", 404],
+  ])("%s is refused by a Status, as everything else is", async (_, text, code) => {
+    expect(await exchange(Buffer.from(text))).toMatchObject({ code, status: { kind: "Status", status: "Failure", code } });
   });
 });
+
+/** Sends bytes as they are, and reads until the other side closes. */
+async function exchange(bytes: Buffer): Promise<{ readonly code: number; readonly status: unknown }> {
+  const socket = connect(join(folder, "admin.sock"));
+  socket.write(bytes);
+  const answer = await new Promise<string>((resolve) => {
+    let text = "";
+    socket.on("data", (part) => (text += part.toString()));
+    socket.on("error", () => resolve(text));
+    socket.on("close", () => resolve(text));
+  });
+  const [head = "", body = ""] = answer.split("\r\n\r\n");
+  expect(head).toContain("content-type: application/json");
+  return { code: Number(head.split(" ")[1]), status: JSON.parse(body) };
+}

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import { MeshError } from "../model/error.ts";
 import { kinds } from "../schema/kinds.ts";
 import type { AdminBackend } from "./backend.ts";
@@ -9,7 +10,7 @@ import { discover } from "./discovery.ts";
 import { readMesh, writeMesh } from "./mesh-routes.ts";
 import { parsePath, type Target } from "./path.ts";
 import { type Answer, create, list, read, remove, update } from "./resources.ts";
-import { Refusal } from "./status-object.ts";
+import { type Reason, Refusal } from "./status-object.ts";
 
 const HEADER_LIMIT_BYTES = 16 * 1024;
 const CONNECTION_LIMIT = 128;
@@ -41,10 +42,17 @@ export async function startAdmin({ socket, backend, report }: AdminOptions): Pro
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: IDLE_TIMEOUT_MS,
+      // Node's own answer to a request without one has no body.
+      requireHostHeader: false,
     },
     (request, response) => void handle(backend, request, response, report),
   );
   server.maxConnections = CONNECTION_LIMIT;
+  server.on("clientError", answerNoRequest);
+  server.on("connect", (_, tunnel: Duplex) => tunnel.end(statusText(new Refusal("MethodNotAllowed", "CONNECT is not for this server"))));
+  server.on("checkExpectation", (_, response: ServerResponse) =>
+    send(response, toFailure(new Refusal("ExpectationFailed", "only Expect: 100-continue is known"), report)),
+  );
   await listen(server, socket);
   chmodSync(socket, 0o600);
   return {
@@ -82,6 +90,13 @@ async function handle(
 ): Promise<void> {
   const answer = await answerTo(backend, request).catch((thrown: unknown) => toFailure(thrown, report));
   if (response.headersSent || response.destroyed) return;
+  send(response, answer);
+  // A caller that still writes reads no answer before it is done: the rest of a body that was refused is thrown away, until the timeout.
+  if (!request.complete) request.resume();
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  const { req: request } = response;
   const body = JSON.stringify(answer.body);
   response.writeHead(answer.code, {
     "content-type": "application/json",
@@ -90,8 +105,30 @@ async function handle(
     ...(!request.complete && { connection: "close" }),
   });
   response.end(request.method === "HEAD" ? undefined : body);
-  // A caller that still writes reads no answer before it is done: the rest of a body that was refused is thrown away, until the timeout.
-  if (!request.complete) request.resume();
+}
+
+/** What Node's parser refuses, or what takes too long to come, is answered in the form of every other refusal. */
+function answerNoRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  socket.end(statusText(new Refusal(...(PARSER_REFUSALS[error.code ?? ""] ?? NOT_HTTP))));
+}
+
+const NOT_HTTP = ["BadRequest", "the request is not HTTP/1.1"] as const;
+const PARSER_REFUSALS: Readonly<Record<string, readonly [Reason, string]>> = {
+  HPE_HEADER_OVERFLOW: ["RequestHeaderFieldsTooLarge", `the headers are longer than ${HEADER_LIMIT_BYTES} bytes`],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ["RequestEntityTooLarge", "the extensions of a chunk are too long"],
+  ERR_HTTP_REQUEST_TIMEOUT: ["RequestTimeout", "the request did not come in time"],
+};
+
+function statusText({ status }: Refusal): string {
+  const body = JSON.stringify(status);
+  return [
+    `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? ""}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+    `\r\n${body}`,
+  ].join("\r\n");
 }
 
 async function answerTo(backend: AdminBackend, request: IncomingMessage): Promise<Answer> {

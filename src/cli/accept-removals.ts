@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { printable } from "../base/printable.ts";
 import type { HeldRemoval } from "../admin/backend.ts";
 import { MeshError } from "../model/error.ts";
 import { formatRef } from "../model/resource.ts";
@@ -7,7 +8,7 @@ import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { DATA_OPTION, isData, writeData } from "./output.ts";
-import { printable, renderPlace } from "./render.ts";
+import { renderPlace } from "./render.ts";
 
 interface Listed {
   readonly items: readonly HeldRemoval[];

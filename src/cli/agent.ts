@@ -1,3 +1,4 @@
+import { printable } from "../base/printable.ts";
 import { readFileSync, rmdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
@@ -32,7 +33,7 @@ export const agent = defineCommand({
     "kumiko agent --control-plane mesh.example.com:15012 --join-token-file token -n shop --name legacy-1 --service-account legacy",
   ],
   async run({ options, io }) {
-    const say = (line: string) => io.stdout.write(`${line}\n`);
+    const say = (line: string) => io.stdout.write(`${printable(line)}\n`);
     if (options.ofUp !== undefined) {
       const handed = JSON.parse(readFileSync(options.ofUp, "utf8")) as Omit<AgentProcessOptions, "say" | "signal">;
       await runAgent({ ...handed, say, signal: io.termination });

@@ -1,3 +1,4 @@
+import { printable } from "../base/printable.ts";
 import { MeshError } from "../model/error.ts";
 import { apiPath } from "./api-path.ts";
 import { type Client, connectClient } from "./client.ts";
@@ -46,7 +47,7 @@ export const apply = defineCommand({
 });
 
 export function labelOf({ kind, name }: Pick<Manifest, "kind" | "name">): string {
-  return `${kind.singular}${kind.group === "" ? "" : `.${kind.group}`}/${name}`;
+  return printable(`${kind.singular}${kind.group === "" ? "" : `.${kind.group}`}/${name}`);
 }
 
 async function write(

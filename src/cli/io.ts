@@ -1,3 +1,4 @@
+import { terminalText } from "../base/printable.ts";
 import { type Environment, readEnvironment } from "../controlplane/config.ts";
 
 export interface Output {
@@ -53,7 +54,8 @@ export function processIo(): Io {
 }
 
 function outputTo(stream: NodeJS.WriteStream): Output {
-  return { write: (text) => void stream.write(text), isTerminal: stream.isTTY === true };
+  const isTerminal = stream.isTTY === true;
+  return { write: (text) => void stream.write(isTerminal ? terminalText(text) : text), isTerminal };
 }
 
 function abortOnSignals(...names: readonly NodeJS.Signals[]): AbortController {

@@ -105,3 +105,8 @@ test.each([
 ])("$place seen from $cwd is $expected", ({ place, cwd, expected }) => {
   expect(renderPlace(place, cwd)).toBe(expected);
 });
+
+test("an error shows control characters of what it quotes, and keeps its lines", () => {
+  const error = new MeshError("io", "a\u001b[2J.yaml:\n  b\u202e", { help: "cat 'a\u0007'", cause: new Error("c\u009b") });
+  expect(renderError(error, (text) => text)).toBe("error: a\\x1b[2J.yaml:\n  b\\u202e\n  cause: c\\x9b\n  next: cat 'a\\x07'\n");
+});

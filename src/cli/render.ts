@@ -1,4 +1,5 @@
 /** The only place that knows colour, columns and the wording of an age. Data in, text out. */
+import { printable, printableLines } from "../base/printable.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
 import { formatPosition } from "../model/position.ts";
@@ -62,12 +63,6 @@ function textOf(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
 }
 
-/** What a name or message from elsewhere may do to a terminal: nothing. Control characters are shown, not obeyed. */
-export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what must go
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
-
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -98,12 +93,13 @@ export function renderAge(time: string | undefined, now: number): string {
 /** `error: …`, what caused it, and the next command to type, with `program` as the person calls us. */
 export function renderError(thrown: unknown, paint: Paint, program = "kumiko"): string {
   const error = MeshError.from(thrown);
-  const lines = [`${paint("error:", "red")} ${error.message}`];
+  const lines = [`${paint("error:", "red")} ${printableLines(error.message)}`];
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (!error.message.includes(cause.message)) lines.push(`  cause: ${cause.message}`);
+    if (!error.message.includes(cause.message)) lines.push(`  cause: ${printableLines(cause.message)}`);
   }
-  if (error.help !== undefined) lines.push(`  ${paint("next:", "cyan")} ${error.help.replace(/^kumiko(?= )/, program)}`);
-  if (error.code === "bug" && error.cause instanceof Error && error.cause.stack !== undefined) lines.push(paint(error.cause.stack, "dim"));
+  if (error.help !== undefined) lines.push(`  ${paint("next:", "cyan")} ${printableLines(error.help.replace(/^kumiko(?= )/, program))}`);
+  if (error.code === "bug" && error.cause instanceof Error && error.cause.stack !== undefined)
+    lines.push(paint(printableLines(error.cause.stack), "dim"));
   return `${lines.join("\n")}\n`;
 }
 

@@ -1,6 +1,7 @@
+import { printable } from "../base/printable.ts";
 import type { CallResult, Coverage, FileError, Mutation, PathStep, TestRun } from "../meshtest/index.ts";
 import { formatPosition } from "../model/position.ts";
-import { type Paint, printable, type Style } from "./render.ts";
+import { type Paint, type Style } from "./render.ts";
 
 const STYLES: Readonly<Record<CallResult["verdict"], Style>> = { pass: "green", fail: "red", skip: "yellow" };
 

@@ -1,4 +1,5 @@
 import { relative, resolve } from "node:path";
+import { printableLines } from "../base/printable.ts";
 import { type Environment, placesOf } from "../controlplane/config.ts";
 import type { Progress } from "../controlplane/progress.ts";
 import { type RunningMesh, startUp } from "../controlplane/up.ts";
@@ -70,8 +71,8 @@ function progressOn(io: Io, paint: Paint): Progress {
         throw error;
       }
     },
-    say: (text) => stdout.write(`  ${text}\n`),
-    warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${text}\n`),
+    say: (text) => stdout.write(`  ${printableLines(text)}\n`),
+    warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${printableLines(text)}\n`),
   };
 }
 

@@ -115,7 +115,11 @@ async function open(options: ControlPlaneOptions, closers: Closers): Promise<Omi
     agentSocket: places.agentSocket,
     about: { version: options.version, pid: process.pid, startedAt: new Date().toISOString(), command: options.command, root: places.root },
   });
-  const admin = await startAdmin({ socket: places.adminSocket, backend, report: (error) => say(error.stack ?? error.message) });
+  const admin = await startAdmin({
+    socket: places.adminSocket,
+    backend,
+    report: (error) => (error.stack ?? error.message).split("\n").forEach(say),
+  });
   closers.push(() => admin.close());
   return { trustDomain, isDevelopment: authority.isDevelopment, port };
 }

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile, chmod } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -84,6 +86,24 @@ describe("reading a folder", () => {
       "KMK0002 c.yaml",
       "KMK0003 d.yaml",
     ]);
+  });
+
+  test("one that is no regular file is said, and what stood there is not lost", async () => {
+    await write("a.yaml", account("a"));
+    const server = createServer().listen(join(dir, "socket.yaml"));
+    await new Promise((resolve) => server.once("listening", resolve));
+    await symlink("/dev/zero", join(dir, "zero.json"));
+    await start();
+    await rm(join(dir, "a.yaml"));
+    execFileSync("mkfifo", [join(dir, "a.yaml")]);
+    await until(() => expect(codes()).toEqual(["KMK0001", "KMK0001", "KMK0001"]));
+    expect(last().diagnostics.map(({ message }) => message.replace(`${dir}/`, ""))).toEqual([
+      "a.yaml can't be read: it is no regular file",
+      "socket.yaml can't be read: it is no regular file",
+      "zero.json can't be read: it is no regular file",
+    ]);
+    expect(names()).toEqual(["ServiceAccount/shop/a"]);
+    await new Promise((resolve) => server.close(resolve));
   });
 
   test("a path that isn't there is said", async () => {

@@ -105,12 +105,18 @@ async function addFile(path: string, listing: Walk): Promise<void> {
   try {
     const found = await stat(path);
     if (found.isFile()) listing.add({ path, stamp: stampOf(found) });
+    else if (!found.isDirectory()) hide(path, { code: "SPECIAL" }, listing);
   } catch (error) {
     // Gone since it was listed: as if it had not been.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    listing.outOfSight.push(path);
-    listing.diagnostics.push(unreadable(path, error));
+    hide(path, error, listing);
   }
+}
+
+/** What stood there is out of sight, not gone, and that is said. */
+function hide(path: string, error: unknown, { outOfSight, diagnostics }: Pick<Walk, "outOfSight" | "diagnostics">): void {
+  outOfSight.push(path);
+  diagnostics.push(unreadable(path, error));
 }
 
 function stampOf({ mtimeMs, ctimeMs, size, ino }: { mtimeMs: number; ctimeMs: number; size: number; ino: number }): string {
