@@ -3,6 +3,7 @@ import { MeshError } from "./error.ts";
 
 test.each([
   ["ENOSPC", "/state/run.json", "there is no space left", "df -h /state/"],
+  ["ENOSPC", undefined, "there is no space left", "df -h"],
   ["EROFS", "run.json", "nothing can be written there", "findmnt --target ."],
   ["EMFILE", undefined, "too many files are open", "ulimit -n"],
 ])("what the machine lacks (%s) is said with the next command, and is no bug", (code, path, message, help) => {

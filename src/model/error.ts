@@ -25,18 +25,19 @@ export class MeshError extends Error {
 
 /** What a system call says (errno(3)) that a person can do something about. */
 function findLack(error: Error & { readonly code?: unknown; readonly path?: unknown }): { what: string; help: string } | undefined {
-  const path = typeof error.path === "string" ? error.path : ".";
-  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : ".";
+  // A call on an open file names none.
+  const { path } = error;
+  const folder = typeof path !== "string" ? undefined : path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : ".";
   switch (error.code) {
     case "ENOSPC":
     case "EDQUOT":
-      return { what: "there is no space left", help: `df -h ${folder}` };
+      return { what: "there is no space left", help: folder === undefined ? "df -h" : `df -h ${folder}` };
     case "EFBIG":
       return { what: "a file would be larger than is allowed", help: "ulimit -f" };
     case "EIO":
       return { what: "the disk can't be read or written", help: "dmesg | tail" };
     case "EROFS":
-      return { what: "nothing can be written there", help: `findmnt --target ${folder}` };
+      return { what: "nothing can be written there", help: `findmnt --target ${folder ?? "."}` };
     case "EMFILE":
     case "ENFILE":
       return { what: "too many files are open", help: "ulimit -n" };

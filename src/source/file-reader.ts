@@ -3,7 +3,7 @@ import { formatRef, refOf, type Resource } from "../model/resource.ts";
 import { findCutOff, mayGoOn } from "./cut-off.ts";
 import { EMPTY_FILE, type FileMemory, keepFile, updateFile } from "./file-memory.ts";
 import { readFileText } from "./file-text.ts";
-import type { KeptResources } from "./kept-resources.ts";
+import type { Kept, KeptResources } from "./kept-resources.ts";
 import type { LastGoodTexts } from "./last-good.ts";
 import { type FoundFile, listFiles, type Listing } from "./list-files.ts";
 import { type Contested, type Declared, mergeDeclared } from "./merge.ts";
@@ -48,6 +48,8 @@ export class FileReader {
   #files: ReadonlyMap<string, KnownFile> = new Map();
   #guarded: Guarded = NOTHING_YET;
   #contested: Contested = new Map();
+  /** Of files below other paths than ours: whoever reads those goes on with it. */
+  #foreign: Kept = { held: [], contested: [] };
   #complaints = "";
   #isFirst = true;
   #isWrittenDown = true;
@@ -106,7 +108,10 @@ export class FileReader {
     const { lastGood, kept, onFailure } = this.#options;
     try {
       const contested = [...this.#contested.values()].filter((resource) => resource !== undefined);
-      await kept?.write({ held: this.#guarded.held, contested });
+      await kept?.write({
+        held: [...this.#guarded.held, ...this.#foreign.held],
+        contested: [...contested, ...this.#foreign.contested],
+      });
       for (const path of gone) await lastGood?.forget(path);
       for (const [path, { text, memory, waiting }] of changed) {
         const isGood = waiting === undefined && !memory.diagnostics.some(({ severity }) => severity === "error");
@@ -132,12 +137,13 @@ export class FileReader {
       files.set(path, { stamp: "", text: undefined, goodText: text, memory, fate: "goes-on" });
     }
     const { held, contested } = (await kept?.read()) ?? { held: [], contested: [] };
-    const ownHeld = held.filter(({ file }) => isOurs(file));
-    const inForce = new Map(contested.map((resource) => [keyOf(resource), resource]));
+    const isOwn = (resource: Resource) => isOurs(resource.locate([]).file);
+    this.#foreign = { held: held.filter(({ file }) => !isOurs(file)), contested: contested.filter((resource) => !isOwn(resource)) };
+    const inForce = new Map(contested.filter(isOwn).map((resource) => [keyOf(resource), resource]));
     const merged = mergeDeclared(partsOf(files), { resources: inForce, contested: new Map() });
     this.#contested = merged.contested;
     const declared = new Set(merged.resources.map(keyOf));
-    const still = ownHeld.filter(({ resource }) => !declared.has(keyOf(resource)));
+    const still = held.filter(({ resource, file }) => isOurs(file) && !declared.has(keyOf(resource)));
     this.#files = files;
     this.#guarded = { resources: [...merged.resources, ...still.map(({ resource }) => resource)], held: still };
   }

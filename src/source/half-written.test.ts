@@ -94,7 +94,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-test(`${ROUNDS} truncated, renamed and half writes take no policy away and change none`, { timeout: 0 }, async () => {
+test(`${ROUNDS} truncated, renamed and half writes take no policy away and change none`, { timeout: 1_800_000 }, async () => {
   await mkdir(join(folder, "manifests"));
   await writeFile(file(), whole);
   await start();

@@ -149,6 +149,20 @@ describe("is held back, said with its command, and outlives the process:", () =>
   });
 });
 
+test("what is held back below one path outlives a process that reads another one", async () => {
+  await write("p.yaml", deny("p1"));
+  await start();
+  await rm(join(dir, "p.yaml"));
+  await until(() => expect(problems()).toHaveLength(1));
+  await source.close();
+  await mkdir(join(folder, "other"));
+  await start([join(folder, "other")]);
+  expect(names()).toEqual([]);
+  await source.close();
+  await start();
+  expect(names()).toEqual(["p1"]);
+});
+
 describe("ends a hold:", () => {
   test("the file that comes back, in another place too", async () => {
     await write("p.yaml", deny("p1"), deny("p2"));

@@ -22,7 +22,9 @@ const random = (below: number) => {
   return seed % below;
 };
 
-test(`every acknowledged write is there after each of ${ROUNDS} kill -9, whole and in order`, { timeout: 0 }, async ({ annotate }) => {
+test(`every acknowledged write is there after each of ${ROUNDS} kill -9, whole and in order`, { timeout: 1_800_000 }, async ({
+  annotate,
+}) => {
   const file = join(folder, "state/store.db");
   const acknowledged: string[] = [];
   let slowestMs = 0;

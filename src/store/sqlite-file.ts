@@ -15,10 +15,10 @@ const SETTINGS =
 const BUSY = 5;
 const READONLY = 8;
 const IOERR = 10;
-const CORRUPT = 11;
 const FULL = 13;
 const CANTOPEN = 14;
-const NOTADB = 26;
+/** ERROR (a table that isn't there), CORRUPT, CONSTRAINT, MISMATCH, FORMAT, NOTADB. */
+const DAMAGE = new Set([1, 11, 19, 20, 24, 26]);
 
 /**
  * Opens the file, or makes one (0600), and reads all of it: what is not as it was written is found now.
@@ -99,10 +99,7 @@ export function explain(file: string, thrown: unknown): MeshError {
     case READONLY:
     case CANTOPEN:
       return failure(`can't be opened for writing (${message})`, `ls -la ${folder}`);
-    case CORRUPT:
-    case NOTADB:
-      return damaged(file, message, thrown);
     default:
-      return damaged(file, message, thrown);
+      return DAMAGE.has(errcode & 0xff) ? damaged(file, message, thrown) : failure(`can't be used (${message})`, `ls -la ${folder}`);
   }
 }
