@@ -173,7 +173,7 @@ test("F24: no file that the mesh writes holds a secret, but the store what was a
   const hits = files.flatMap(({ path }) =>
     findCanaries(readFileSync(path, "latin1"), canaries()).map((name) => `${relative(mesh.dir, path)}: ${name}`),
   );
-  const inStore = /^\.kumiko\/store\.db(-wal)?: (applied|env|key of the gateway)$/;
+  const inStore = /^\.kumiko\/store\.db(-journal)?: (applied|env|key of the gateway)$/;
   expect(hits.filter((hit) => !inStore.test(hit))).toEqual([]);
   expect(hits.some((hit) => inStore.test(hit))).toBe(true);
 });
