@@ -14,10 +14,18 @@ export interface Listener {
   /** Reads the destination that capture replaced, and looks for a listener of that address before its own chains. */
   readonly useOriginalDestination: boolean;
   /** What is read of a connection's first bytes before a chain is chosen. */
-  readonly inspect: { readonly tls: boolean; readonly http: boolean; readonly exceptPorts?: readonly number[] };
+  readonly inspect: Inspection;
   readonly chains: readonly FilterChain[];
   readonly defaultChain?: FilterChain;
   readonly origin: readonly Origin[];
+}
+
+export interface Inspection {
+  readonly tls: boolean;
+  readonly http: boolean;
+  readonly exceptPorts?: readonly number[];
+  /** Waits for them without a limit: silence would lead an HTTP client that connects long before it asks to a chain that is not its own. */
+  readonly patient?: true;
 }
 
 export interface FilterChain {

@@ -90,6 +90,17 @@ describe("toEnvoyListener", () => {
     ).toBe(false);
   });
 
+  test.each([
+    { title: "first bytes are waited for within a limit", patient: false, declared: 0, seconds: 5n },
+    { title: "where silence says nothing, without one", patient: true, declared: 0, seconds: 0n },
+    { title: "a limit of the mesh's own holds for both", patient: true, declared: 7000, seconds: 7n },
+  ])("$title", ({ patient, declared, seconds }) => {
+    const inspect = { tls: true, http: true, ...(patient && { patient: true as const }) };
+    const given = listener({ direction: "outbound", inspect });
+    const { listenerFiltersTimeout } = messageOf(given, { ...istio, protocolDetectionTimeoutMs: declared });
+    expect(listenerFiltersTimeout?.seconds).toBe(seconds);
+  });
+
   test("what it needs is listed: slots, clusters, routes and users' Secrets, but not the agent's own", () => {
     const tls = {
       certificateSecret: "kubernetes://edge/cert",

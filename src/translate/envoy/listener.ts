@@ -63,8 +63,9 @@ export function socketAddress(address: string, port: number, protocol: "TCP" | "
 function detectionLimits({ direction, inspect }: Listener, edge: boolean, settings: ListenerSettings) {
   if (!inspect.tls && !inspect.http) return {};
   const declared = settings.protocolDetectionTimeoutMs;
+  const limit = declared === 0 && inspect.patient !== true ? 5000 : declared;
   return {
-    listenerFiltersTimeout: toDuration(declared === 0 ? 5000 : declared),
+    listenerFiltersTimeout: toDuration(limit),
     continueOnListenerFiltersTimeout: direction === "outbound" && !edge,
   };
 }

@@ -71,11 +71,14 @@ function plaintextChains(target: ChainTarget): readonly FilterChain[] {
   return [chain(target, "-plaintext-http", { ...raw, applicationProtocols: PLAIN_HTTP }, http(target)), ...bytes];
 }
 
+/** Envoy does not come back from a transport protocol that it has chosen: each of the two needs a chain for what turns out to be no HTTP. */
 function disabledChains(target: ChainTarget): readonly FilterChain[] {
   if (target.payload !== "auto") return [chain(target, "", {}, connection(target, target.payload))];
+  const raw = { transportProtocol: "raw_buffer" } as const;
   return [
-    chain(target, "-http", { transportProtocol: "raw_buffer", applicationProtocols: PLAIN_HTTP }, http(target)),
-    chain(target, "-tcp", {}, tcp(target)),
+    chain(target, "-http", { ...raw, applicationProtocols: PLAIN_HTTP }, http(target)),
+    chain(target, "-tcp", raw, tcp(target)),
+    chain(target, "-tls", { transportProtocol: "tls" }, tcp(target)),
   ];
 }
 

@@ -75,6 +75,47 @@ describe("toInbound", () => {
     expect(clusters.at(-1)?.name).toBe("InboundPassthroughCluster");
   });
 
+  const withUnnamedPort = (own: string) =>
+    `${MESH.replace("8080: { mode: PERMISSIVE } }", `9000: { mode: STRICT }, 9999: { mode: ${own} } }`)}
+  mtls: { mode: ${own === "STRICT" ? "PERMISSIVE" : "STRICT"} }`;
+
+  test.each([
+    { own: "STRICT", suffixes: ["-http", "-tcp"], tls: 2 },
+    { own: "PERMISSIVE", suffixes: ["-http", "-tcp", "-plaintext-http", "-plaintext-tls", "-plaintext-tcp"], tls: 2 },
+    { own: "DISABLE", suffixes: ["-http", "-tcp", "-tls"], tls: 0 },
+  ])("in Istio's profile a port that only a PeerAuthentication names has its mode: $own", ({ own, suffixes, tls }) => {
+    const [listener] = toInbound(inboundInputs(meshOf(withUnnamedPort(own), { profile: "istio" }), sidecar())).listeners;
+    const chains = listener?.chains.filter(({ match }) => match.destinationPort === 9999) ?? [];
+    expect(chains.map(({ name }) => name)).toEqual(suffixes.map((suffix) => `virtualInbound_9999${suffix}`));
+    expect(chains.filter((chain) => chain.tls !== undefined)).toHaveLength(tls);
+    expect(listener?.inspect.http).toBe(true);
+  });
+
+  test("in zero-trust it stays closed", () => {
+    const [listener] = toInbound(inboundInputs(meshOf(withUnnamedPort("DISABLE")), sidecar())).listeners;
+    expect(listener?.chains.filter(({ match }) => match.destinationPort === 9999)).toEqual([]);
+  });
+
+  test.each(["strict", "permissive", "disable"] as const)(
+    "with mTLS %s, what turns out to be no HTTP has a chain where HTTP has one",
+    (all) => {
+      const inputs = { ...inboundInputs(meshOf(MESH, { profile: "istio" }), sidecar()), mtls: { all, byPort: {}, origin: [] } };
+      const chains = toInbound(inputs).listeners[0]?.chains ?? [];
+      const undeclared = [9000, undefined];
+      const sniffed = chains.filter(({ connection, match }) => connection.kind === "http" && undeclared.includes(match.destinationPort));
+      expect(sniffed.length).toBeGreaterThan(0);
+      for (const { match } of sniffed) {
+        const others = chains.filter(
+          (other) =>
+            other.connection.kind === "tcp" &&
+            other.match.destinationPort === match.destinationPort &&
+            other.match.transportProtocol === match.transportProtocol,
+        );
+        expect(others).not.toEqual([]);
+      }
+    },
+  );
+
   test("every chain with TLS asks for a certificate of the trust domain, 1.3 in zero-trust", () => {
     const { listeners } = toInbound(inboundInputs(meshOf(MESH), sidecar()));
     const tls = listeners[0]?.chains.flatMap((chain) => chain.tls ?? []) ?? [];

@@ -9,7 +9,7 @@ import { isHttp } from "../../model/service.ts";
 import { chainsOf, type ChainTarget } from "./inbound-chain.ts";
 import { toInboundCluster } from "./inbound-cluster.ts";
 import { type InboundPort, inboundPortsOf } from "./inbound-ports.ts";
-import { type MtlsModes, mtlsOf, resolveMtls } from "../../mesh/peer-authentication.ts";
+import { type MtlsMode, type MtlsModes, mtlsOf, resolveMtls } from "../../mesh/peer-authentication.ts";
 
 /** All that the way into a workload depends on: plain data, whose hash is the cache's key. */
 export interface InboundInputs {
@@ -52,7 +52,7 @@ function capturedListener(inputs: InboundInputs): Listener {
   const declared = inputs.ports.flatMap((port) =>
     chainsOf({ ...targetOf(port), match: { destinationPort: port.port } }, mtlsOf(inputs.mtls, port.port), inputs),
   );
-  const others = inputs.settings.profile === "istio" ? chainsOf(PASSTHROUGH_TARGET, inputs.mtls.all, inputs) : [];
+  const others = passthroughPorts(inputs).flatMap(({ mode, port }) => chainsOf(passthroughTarget(port, inputs), mode, inputs));
   return {
     name: "virtualInbound",
     address: "0.0.0.0",
@@ -77,14 +77,19 @@ function ownPortChain(): FilterChain {
   };
 }
 
-const PASSTHROUGH_TARGET: ChainTarget = {
-  name: "virtualInbound",
-  cluster: INBOUND_PASSTHROUGH,
-  routeName: INBOUND_PASSTHROUGH,
-  payload: "auto",
-  match: {},
-  origin: [],
-};
+/** What passes without a Service that names its port, in Istio's profile: ports with a mode of their own, and all others. */
+function passthroughPorts({ ports, mtls, settings }: InboundInputs): readonly { readonly mode: MtlsMode; readonly port?: number }[] {
+  if (settings.profile !== "istio") return [];
+  const named = new Set([CAPTURE_PORT, ...ports.map(({ port }) => port)]);
+  const apart = Object.entries(mtls.byPort).flatMap(([port, mode]) => (named.has(Number(port)) ? [] : [{ port: Number(port), mode }]));
+  return [...apart, { mode: mtls.all }];
+}
+
+function passthroughTarget(port: number | undefined, { mtls }: InboundInputs): ChainTarget {
+  const target = { cluster: INBOUND_PASSTHROUGH, routeName: INBOUND_PASSTHROUGH, payload: "auto" } as const;
+  if (port === undefined) return { ...target, name: "virtualInbound", match: {}, origin: [] };
+  return { ...target, name: `virtualInbound_${port}`, match: { destinationPort: port }, origin: mtls.origin };
+}
 
 function boundListener(port: InboundPort, inputs: InboundInputs): readonly Listener[] {
   if (port.sidecarPort === undefined) return [];
@@ -115,11 +120,12 @@ function payloadOf({ protocol }: InboundPort): ChainTarget["payload"] {
 }
 
 /** First bytes are looked at only where a chain depends on them: a server that speaks first would wait for its client. */
-function inspectionOf({ ports, mtls, settings }: InboundInputs): Listener["inspect"] {
-  const passes = settings.profile === "istio";
+function inspectionOf(inputs: InboundInputs): Listener["inspect"] {
+  const { ports, mtls } = inputs;
   const unread = ports.filter((port) => mtlsOf(mtls, port.port) === "disable" && payloadOf(port) !== "auto").map(({ port }) => port);
   const http =
-    (passes && mtls.all !== "strict") || ports.some((port) => payloadOf(port) === "auto" && mtlsOf(mtls, port.port) !== "strict");
+    passthroughPorts(inputs).some(({ mode }) => mode !== "strict") ||
+    ports.some((port) => payloadOf(port) === "auto" && mtlsOf(mtls, port.port) !== "strict");
   return { tls: true, http, ...(unread.length > 0 && { exceptPorts: unread }) };
 }
 

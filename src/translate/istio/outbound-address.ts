@@ -28,14 +28,17 @@ export function confine(scope: Scope, service: Service, match: FilterChainMatch)
   const foreign = [...holdersOf(scope)].flatMap(([address, { namespace }]) =>
     namespace === service.namespace ? [] : (parseCidr(address) ?? []),
   );
-  const prefixes = (match.prefixes ?? []).filter((prefix) => {
+  const { prefixes = [], serverNames = [] } = match;
+  const ownPrefixes = prefixes.filter((prefix) => {
     const range = parseCidr(prefix);
     return range !== undefined && !foreign.some((address) => cidrContains(range, address));
   });
-  const serverNames = (match.serverNames ?? []).filter((name) => hostMatches(service.host, name));
-  const isWider = prefixes.length < (match.prefixes ?? []).length || serverNames.length < (match.serverNames ?? []).length;
-  if (prefixes.length === 0 && serverNames.length === 0) return undefined;
-  return isWider ? { ...match, prefixes, serverNames } : match;
+  const ownNames = serverNames.filter((name) => hostMatches(service.host, name));
+  // A list that loses all that is in it would match everything.
+  const isUnbound = (prefixes.length > 0 && ownPrefixes.length === 0) || (serverNames.length > 0 && ownNames.length === 0);
+  if (isUnbound || ownPrefixes.length + ownNames.length === 0) return undefined;
+  const isWider = ownPrefixes.length < prefixes.length || ownNames.length < serverNames.length;
+  return isWider ? { ...match, prefixes: ownPrefixes, serverNames: ownNames } : match;
 }
 
 function holdersOf(scope: Scope): ReadonlyMap<string, Service> {

@@ -97,11 +97,13 @@ export interface ListenerParts {
   readonly bindToPort: boolean;
   readonly chains: readonly FilterChain[];
   readonly defaultChain?: FilterChain;
+  /** Silence is no sign of bytes. */
+  readonly patient?: true;
   readonly origin: readonly Origin[];
 }
 
 /** An outbound listener by Istio's name, `address_port`, that looks at as much of a connection as its chains need. */
-export function outboundListener({ address, port, bindToPort, chains, defaultChain, origin }: ListenerParts): Listener {
+export function outboundListener({ address, port, bindToPort, chains, defaultChain, patient, origin }: ListenerParts): Listener {
   const sniffs = chains.some(({ match }) => (match.applicationProtocols ?? []).length > 0);
   const readsTls = sniffs || chains.some(({ match }) => (match.serverNames ?? []).length > 0 || match.transportProtocol !== undefined);
   return {
@@ -111,7 +113,7 @@ export function outboundListener({ address, port, bindToPort, chains, defaultCha
     bindToPort,
     direction: "outbound",
     useOriginalDestination: false,
-    inspect: { tls: readsTls, http: sniffs },
+    inspect: { tls: readsTls, http: sniffs, ...(patient === true && sniffs && { patient }) },
     chains,
     ...(defaultChain !== undefined && { defaultChain }),
     origin,

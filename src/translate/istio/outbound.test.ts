@@ -135,6 +135,64 @@ spec: { hosts: ["*.evil.example.com"], ${routes ?? "tcp: []"} }
     expect(chainsFor("evil").names.length).toBeGreaterThan(1);
   });
 
+  test("a range of addresses is open for the name of its TLS port alone", () => {
+    const yaml = outside("a", "ports: [{ number: 443, name: t, protocol: TLS }], addresses: [192.0.2.0/24]");
+    expect(
+      outbound(yaml)
+        .listeners.get("0.0.0.0_443")
+        ?.chains.find(({ connection }) => connection.kind === "tcp")?.match,
+    ).toEqual({
+      prefixes: ["192.0.2.0/24"],
+      serverNames: ["a.example.com"],
+      transportProtocol: "tls",
+    });
+  });
+
+  test.each([
+    { title: "the range", subnets: "", prefixes: ["192.0.2.0/24"] },
+    { title: "the addresses that it asks for", subnets: "destinationSubnets: [198.51.100.0/24], ", prefixes: ["198.51.100.0/24"] },
+  ])("a route by server name opens $title, and no other address", ({ subnets, prefixes }) => {
+    const yaml = `${outside("a", "ports: [{ number: 443, name: t, protocol: TLS }], addresses: [192.0.2.0/24]")}
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: a, namespace: shop }
+spec:
+  hosts: [a.example.com]
+  tls: [{ match: [{ ${subnets}sniHosts: [a.example.com] }], route: [{ destination: { host: a.example.com } }] }]`;
+    const routed = outbound(yaml)
+      .listeners.get("0.0.0.0_443")
+      ?.chains.find(({ name }) => name.startsWith("shop/a/"));
+    expect(routed?.match).toEqual({ prefixes, serverNames: ["a.example.com"], transportProtocol: "tls" });
+  });
+
+  test("a foreign entry whose whole range is others' takes nothing by its name either", () => {
+    const yaml = `${service("a", "{ port: 443, name: tls }")}
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: wide, namespace: evil }
+spec: { hosts: [wide.example.com], addresses: [10.96.0.0/16], resolution: NONE, ports: [{ number: 443, name: t, protocol: TLS }] }`;
+    const { listeners, findings } = outbound(yaml);
+    expect(listeners.get("0.0.0.0_443")?.chains.flatMap(({ match }) => match.serverNames ?? [])).toEqual([]);
+    expect(findings.map(({ code }) => code)).toEqual(["KMK3003"]);
+  });
+
+  test.each([
+    { profile: "istio", sniffed: true, last: "passthrough" },
+    { profile: "zero-trust", sniffed: false, last: undefined },
+  ] as const)("on a port of HTTP alone bytes go out only where everything may: $profile", ({ profile, sniffed, last }) => {
+    const listener = outbound(service("a", "{ port: 80, name: http }"), {}, { profile }).listeners.get("0.0.0.0_80");
+    expect(listener?.chains.map(({ match }) => match.applicationProtocols !== undefined)).toEqual([sniffed]);
+    expect(listener?.defaultChain?.name).toBe(last);
+  });
+
+  test("a client of HTTP may be silent for as long as it likes where no service takes bytes", () => {
+    const patience = (yaml: string) =>
+      outbound(yaml, { dnsCapture: false }, { profile: "istio" }).listeners.get("0.0.0.0_80")?.inspect.patient;
+    const http = service("a", "{ port: 80, name: http }");
+    expect(patience(http)).toBe(true);
+    expect(patience(http + outside("b", "ports: [{ number: 80, name: t, protocol: TCP }]"))).toBeUndefined();
+  });
+
   test("HTTP and bytes on one port are told apart by the first bytes", () => {
     const yaml = service("a", "{ port: 80, name: http }") + outside("b", "ports: [{ number: 80, name: t, protocol: TCP }]");
     const listener = outbound(yaml, { dnsCapture: false }).listeners.get("0.0.0.0_80");

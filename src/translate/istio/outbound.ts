@@ -1,5 +1,4 @@
-import { isWildcardHost } from "../../base/host-match.ts";
-import type { FilterChain, Listener } from "../../ir/listener.ts";
+import type { FilterChain, FilterChainMatch, Listener } from "../../ir/listener.ts";
 import type { RouteTable } from "../../ir/route.ts";
 import type { Finding, Scope } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
@@ -118,7 +117,7 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
   for (const { service, port: own } of bytes) {
     const ranges = service.addresses.filter((address) => address.includes("/"));
     for (const chain of tcpChains(scope, service, own, findings)) {
-      const match = confine(scope, service, narrow(chain, service, own, ranges).match);
+      const match = confine(scope, service, narrow(chain, service, own, ranges));
       if (match === undefined) {
         findings.push(tooWide(service, port));
         continue;
@@ -131,7 +130,9 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
     }
   }
   const origin = [...new Set([...http, ...bytes.map(({ service }) => service)])].map((service): Origin => service.origin);
-  const needsOthers = chains.length > 0 || last !== undefined;
+  const passesOthers = http.length > 0 && scope.settings.outboundMode === "allow-any";
+  const needsOthers = chains.length > 0 || last !== undefined || passesOthers;
+  const isHttpAlone = chains.length === 0 && last === undefined;
   if (http.length > 0) chains.push(httpChain(String(port), `outbound_${ANY_ADDRESS}_${port}`, needsOthers, origin));
   else if (last === undefined) chains.push(...refusedHttpChains(scope));
   const defaultChain = last?.chain ?? (needsOthers ? unknownChain(scope) : undefined);
@@ -141,19 +142,19 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
     bindToPort: false,
     chains,
     ...(defaultChain !== undefined && { defaultChain }),
+    ...(isHttpAlone && { patient: true }),
     origin,
   });
 }
 
-/** Without an address of its own, a service is told by its range of addresses or by the server name that the client asks for. */
-function narrow(chain: FilterChain, service: Service, port: ServicePort, ranges: readonly string[]): FilterChain {
-  if (!matchesAll(chain.match)) return chain;
-  const byName = isTls(port.protocol) && (ranges.length === 0 || isWildcardHost(service.host)) && service.host !== "*";
-  const match = {
-    ...(ranges.length > 0 && { prefixes: ranges }),
-    ...(byName && { serverNames: [service.host], transportProtocol: "tls" as const }),
-  };
-  return { ...chain, match };
+/**
+ * Without an address of its own, a service is told by its range of addresses and by the server name that the client asks for: the range is open
+ * for that name alone. Addresses that a route asks for take the range's place.
+ */
+function narrow({ match }: FilterChain, service: Service, port: ServicePort, ranges: readonly string[]): FilterChainMatch {
+  const prefixes = ranges.length > 0 && (match.prefixes ?? []).length === 0 && { prefixes: ranges };
+  const byName = matchesAll(match) && isTls(port.protocol) && service.host !== "*";
+  return { ...match, ...prefixes, ...(byName && { serverNames: [service.host], transportProtocol: "tls" as const }) };
 }
 
 /** Envoy refuses a listener that has two chains with one match. */
