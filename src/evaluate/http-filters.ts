@@ -111,7 +111,7 @@ function runRbac(config: RBAC, { name, resource }: Loaded, exchange: Exchange, n
   };
   const metadata = noted(config, facts);
   if (config.rules === undefined) {
-    const policy = Object.values(metadata[RBAC_METADATA] ?? {})[0];
+    const policy = metadata[RBAC_METADATA]?.[`${config.shadowRulesStatPrefix}${EFFECTIVE_POLICY}`];
     const detail = `${name}: ${policy === undefined || config.shadowRules === undefined ? "no rules" : `${String(policy)} is written down`}`;
     return next({ ...exchange, metadata, trail: step(trail, site, "filter", { resource, detail }) });
   }
@@ -125,12 +125,13 @@ function runRbac(config: RBAC, { name, resource }: Loaded, exchange: Exchange, n
 }
 
 const RBAC_METADATA = "envoy.filters.http.rbac";
+const EFFECTIVE_POLICY = "shadow_effective_policy_id";
 
 /** Shadow rules decide nothing; which of them matched is written down for later filters. */
 function noted({ shadowRules, shadowRulesStatPrefix: prefix }: RBAC, facts: RbacFacts): RbacFacts["metadata"] {
   const policy = shadowRules === undefined ? undefined : judge(shadowRules, facts).policy;
   if (policy === undefined) return facts.metadata;
-  return { ...facts.metadata, [RBAC_METADATA]: { ...facts.metadata[RBAC_METADATA], [`${prefix}shadow_effective_policy_id`]: policy } };
+  return { ...facts.metadata, [RBAC_METADATA]: { ...facts.metadata[RBAC_METADATA], [prefix + EFFECTIVE_POLICY]: policy } };
 }
 
 /** Who refused; where no resource did, the profile does. */

@@ -47,6 +47,8 @@ export interface AuthorizationRules {
   readonly policies: readonly AuthorizationRule[];
   /** Who refuses where ALLOW is enforced without any policy: `Profile/zero-trust`, or the policy that allows nothing. */
   readonly refusal?: { readonly name: string; readonly origin: readonly Origin[] };
+  /** What policies on trial would decide: it is counted and written down, and decides nothing. */
+  readonly trial?: Omit<AuthorizationRules, "trial">;
 }
 
 /** One `rules[i]` of an AuthorizationPolicy; matches where any source, any operation and all conditions do. */

@@ -37,18 +37,18 @@ describe("an annotation of Istio's that has no effect is told, of a Pod and of a
     ["proxy.istio.io/overrides", "KMK1003 warning", "is not honoured yet"],
     ["networking.istio.io/exportTo", "KMK1003 warning", "has no effect on a Pod"],
     ["sidecar.istio.io/proxyCPU", "KMK1003 info", "has an effect on Kubernetes only"],
+    ["istio.io/rev", "KMK1003 info", "has an effect on Kubernetes only"],
+    ["istio.io/reroute-virtual-interfaces", "KMK1003 warning", "is not honoured yet"],
+    ["istio.io/dry-run", "KMK1003 warning", "has no effect on a Pod"],
   ])("%s", (name, severity, what) => {
     const message = `annotation ${name} ${what}`;
     expect(find(deployment({ [name]: "x" }))).toEqual([[severity, message, [...OF_TEMPLATE, name].join(" ")]]);
     expect(find(pod({ [name]: "x" }))).toEqual([[severity, message, [...OF_POD, name].join(" ")]]);
   });
 
-  test.each(["sidecar.istio.io/inject", "inject.istio.io/templates", "istio.io/rev", "example.com/proxy.istio.io", "notistio.io/x"])(
-    "%s isn't",
-    (name) => {
-      expect(find(deployment({ [name]: "x" }))).toEqual([]);
-    },
-  );
+  test.each(["sidecar.istio.io/inject", "inject.istio.io/templates", "example.com/proxy.istio.io", "notistio.io/x"])("%s isn't", (name) => {
+    expect(find(deployment({ [name]: "x" }))).toEqual([]);
+  });
 
   test("but where it belongs", () => {
     expect(find(service({ "networking.istio.io/exportTo": "*" }))).toEqual([]);
@@ -62,6 +62,56 @@ describe("an annotation of Istio's that has no effect is told, of a Pod and of a
     const made = pod({ "proxy.istio.io/config": "concurrency: 2", "proxy.istio.io/overrides": "x" });
     const ownerReferences = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "u-1", uid: "1" }];
     expect(find({ ...made, metadata: { ...made.metadata, ownerReferences } })).toEqual([]);
+  });
+});
+
+describe("a label of Istio's that has no effect is told", () => {
+  const labelled = (labels: object) => ({ ...pod({}), metadata: { name: "u", labels } });
+
+  test.each([
+    ["istio.io/dataplane-mode", "KMK1003 warning", "is not honoured yet"],
+    ["networking.istio.io/tunnel", "KMK1003 warning", "is not honoured yet"],
+    ["istio.io/rev", "KMK1003 info", "has an effect on Kubernetes only"],
+    ["service.istio.io/canonical-name", "KMK1003 info", "has an effect on Kubernetes only"],
+  ])("%s", (name, severity, what) => {
+    expect(find(labelled({ [name]: "x" }))).toEqual([[severity, `label ${name} ${what}`, `metadata labels ${name}`]]);
+  });
+
+  test.each(["sidecar.istio.io/inject", "security.istio.io/tlsMode", "topology.istio.io/network", "topology.istio.io/cluster", "istio"])(
+    "%s isn't",
+    (name) => {
+      expect(find(labelled({ [name]: "x" }))).toEqual([]);
+    },
+  );
+
+  test("but where it belongs", () => {
+    const misplaced = { ...deployment({}), metadata: { name: "u", labels: { "topology.istio.io/network": "a" } } };
+    const message = "label topology.istio.io/network has no effect on a Deployment";
+    expect(find(misplaced)).toEqual([["KMK1003 warning", message, "metadata labels topology.istio.io/network"]]);
+  });
+});
+
+describe("a policy on trial", () => {
+  const policy = (kind: string, text: string) => ({
+    apiVersion: "security.istio.io/v1",
+    kind,
+    metadata: { name: "p", annotations: { "istio.io/dry-run": text } },
+  });
+
+  test.each(["true", "True", "1", "false", "F"])("is an AuthorizationPolicy that says %s", (text) => {
+    expect(find(policy("AuthorizationPolicy", text))).toEqual([]);
+  });
+
+  test.each(["yes", "", "tRUE"])("is in force where it can't be read, and that is said: %j", (text) => {
+    expect(find(policy("AuthorizationPolicy", text)).map(([code, message]) => [code, message])).toEqual([
+      ["KMK1003 warning", 'annotation istio.io/dry-run is neither "true" nor "false": the policy is in force'],
+    ]);
+  });
+
+  test.each(["PeerAuthentication", "RequestAuthentication", "VirtualService"])("is no %s, and that is said", (kind) => {
+    const apiVersion = kind === "VirtualService" ? "networking.istio.io/v1" : "security.istio.io/v1";
+    const said = find({ ...policy(kind, "true"), apiVersion }).map(([, message]) => message);
+    expect(said).toContain(`annotation istio.io/dry-run has no effect on a ${kind}`);
   });
 });
 

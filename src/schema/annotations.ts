@@ -1,68 +1,84 @@
 import { didYouMean } from "../base/did-you-mean.ts";
 import type { JsonPath } from "../model/position.ts";
+import { DRY_RUN, readDryRun } from "./dry-run.ts";
 import { gatewayTopologyFields, proxyConfigFields } from "./mesh-config-schema.ts";
 import { fieldsOf, parseProxyConfig, PROXY_CONFIG, readCount } from "./proxy-config.ts";
 import { type Report, wrong } from "./report.ts";
 import { isRecord } from "./shape.ts";
 
-/** Annotations by which Istio is told something, from its reference of resource annotations: the part before the slash. */
-const OF_ISTIO = /^[a-z.]+\.istio\.io\//;
-const OF_PODS: ReadonlySet<string> = new Set([
-  PROXY_CONFIG,
-  "inject.istio.io/templates",
-  "sidecar.istio.io/inject",
-  "sidecar.istio.io/status",
-]);
-const OF_SERVICES: ReadonlySet<string> = new Set(["networking.istio.io/exportTo"]);
-/** What a cluster's sidecar container is like, and what Istio's own tools wrote down. */
-const FOR_CLUSTERS =
-  /^(sidecar\.istio\.io\/(proxy(Image(Type)?|(CPU|Memory)(Limit)?)|userVolume(Mount)?|nativeSidecar)|((readiness\.)?status\.sidecar|prometheus|operator|install\.operator)\.istio\.io\/.*)$/;
+/** Names by which Istio is told something, from its references of annotations and labels: the part before the slash. */
+const OF_ISTIO = /^([a-z0-9-]+\.)*istio\.io\//;
+type Field = "annotations" | "labels";
+type Honoured = Readonly<Record<Field, readonly string[]>>;
+
+const OF_PODS: Honoured = {
+  annotations: [PROXY_CONFIG, "inject.istio.io/templates", "sidecar.istio.io/inject", "sidecar.istio.io/status"],
+  labels: ["sidecar.istio.io/inject", "security.istio.io/tlsMode", "topology.istio.io/network", "topology.istio.io/cluster"],
+};
+const OF_KINDS: Readonly<Record<string, Honoured>> = {
+  Pod: OF_PODS,
+  Service: { annotations: ["networking.istio.io/exportTo"], labels: [] },
+  AuthorizationPolicy: { annotations: [DRY_RUN], labels: [] },
+};
+const NOTHING: Honoured = { annotations: [], labels: [] };
+/** What a cluster's sidecar container is like, which of several control planes is meant, and what Istio's own tools wrote down. */
+const FOR_CLUSTERS = [
+  /^sidecar\.istio\.io\/(proxy(Image(Type)?|(CPU|Memory)(Limit)?)|userVolume(Mount)?|nativeSidecar)$/,
+  /^((readiness\.)?status\.sidecar|prometheus|operator|install\.operator|gateway|service)\.istio\.io\//,
+  /^istio\.io\/(rev|tag|gateway-name|autoRegistrationGroup|workloadController|(dis)?connectedAt)$/,
+];
 const TEMPLATED: ReadonlySet<string> = new Set(["Deployment", "StatefulSet"]);
 /** Nobody reads the twentieth. */
 const MOST_FINDINGS = 20;
 
 /**
- * One finding for each annotation of Istio's that has no effect where it stands (KMK1003), and what is wrong with the ProxyConfig of a Pod: of
- * all its fields only the one that is honoured can make the resource unusable (KMK1001). A Pod that a controller made repeats its template, and
- * is passed over.
+ * One finding for each annotation and label of Istio's that has no effect where it stands (KMK1003), and what is wrong with those that have one:
+ * of all fields of a Pod's ProxyConfig only the one that is honoured can make the resource unusable (KMK1001). A Pod that a controller made
+ * repeats its template, and is passed over.
  */
 export function checkAnnotations(kind: string, document: Readonly<Record<string, unknown>>, report: Report): void {
   const { metadata, spec } = document;
-  const isPod = kind === "Pod";
-  if (isPod && isRecord(metadata) && Array.isArray(metadata["ownerReferences"]) && metadata["ownerReferences"].length > 0) return;
-  check(metadata, ["metadata"], { kind, honoured: isPod ? OF_PODS : kind === "Service" ? OF_SERVICES : new Set(), report });
+  const isOfTemplate = kind === "Pod" && isRecord(metadata) && Array.isArray(metadata["ownerReferences"]);
+  if (isOfTemplate && (metadata["ownerReferences"] as readonly unknown[]).length > 0) return;
+  check(metadata, ["metadata"], { kind, report });
   if (!TEMPLATED.has(kind) || !isRecord(spec) || !isRecord(spec["template"])) return;
-  check(spec["template"]["metadata"], ["spec", "template", "metadata"], { kind: "Pod", honoured: OF_PODS, report });
+  check(spec["template"]["metadata"], ["spec", "template", "metadata"], { kind: "Pod", report });
 }
 
 interface Place {
   readonly kind: string;
-  readonly honoured: ReadonlySet<string>;
   readonly report: Report;
 }
 
-function check(metadata: unknown, parent: JsonPath, { kind, honoured, report }: Place): void {
-  const annotations = isRecord(metadata) ? metadata["annotations"] : undefined;
-  if (!isRecord(annotations)) return;
-  for (const [name, text] of Object.entries(annotations)) {
-    const path = [...parent, "annotations", name];
-    if (!honoured.has(name)) reportIdle(name, kind, path, report);
-    else if (name === PROXY_CONFIG && typeof text === "string") checkProxyConfig(text, path, report);
+function check(metadata: unknown, parent: JsonPath, place: Place): void {
+  for (const field of ["annotations", "labels"] as const) {
+    const texts = isRecord(metadata) ? metadata[field] : undefined;
+    if (!isRecord(texts)) continue;
+    for (const [name, text] of Object.entries(texts)) {
+      const path = [...parent, field, name];
+      if (!(OF_KINDS[place.kind] ?? NOTHING)[field].includes(name)) reportIdle(name, field, path, place);
+      else if (name === PROXY_CONFIG && typeof text === "string") checkProxyConfig(text, path, place.report);
+      else if (name === DRY_RUN && readDryRun(texts) === undefined) reportTrial(path, place.report);
+    }
   }
 }
 
-function reportIdle(name: string, kind: string, path: JsonPath, report: Report): void {
+/** As in Istio the policy is in force then: it may be what keeps others out. */
+function reportTrial(path: JsonPath, report: Report): void {
+  const message = `annotation ${DRY_RUN} is neither "true" nor "false": the policy is in force`;
+  report({ code: "KMK1003", path, message, help: "correct it, or remove it" });
+}
+
+function reportIdle(name: string, field: Field, path: JsonPath, { kind, report }: Place): void {
   if (!OF_ISTIO.test(name)) return;
+  const named = `${field === "labels" ? "label" : "annotation"} ${name}`;
   const help = "remove it, or don't rely on it";
-  if (FOR_CLUSTERS.test(name))
-    report({ code: "KMK1003", path, message: `annotation ${name} has an effect on Kubernetes only`, severity: "info" });
-  else if (!OF_PODS.has(name) && !OF_SERVICES.has(name))
-    report({ code: "KMK1003", path, message: `annotation ${name} is not honoured yet`, help });
-  else {
-    const isOfTemplate = TEMPLATED.has(kind) && OF_PODS.has(name);
-    const place = isOfTemplate ? "write it in spec.template.metadata.annotations" : help;
-    report({ code: "KMK1003", path, message: `annotation ${name} has no effect on a ${kind}`, help: place });
-  }
+  if (FOR_CLUSTERS.some((pattern) => pattern.test(name)))
+    return report({ code: "KMK1003", path, message: `${named} has an effect on Kubernetes only`, severity: "info" });
+  if (!Object.values(OF_KINDS).some((honoured) => honoured[field].includes(name)))
+    return report({ code: "KMK1003", path, message: `${named} is not honoured yet`, help });
+  const place = TEMPLATED.has(kind) && OF_PODS[field].includes(name) ? `write it in spec.template.metadata.${field}` : help;
+  report({ code: "KMK1003", path, message: `${named} has no effect on a ${kind}`, help: place });
 }
 
 /** Its fields have no places of their own: all findings are the annotation's. */

@@ -75,7 +75,8 @@ function checkKnown(value: Body, kind: Kind, raw: RawDocument): CheckedDocument 
   const rules = rulesOf(kind.kind);
   if (rules.strictSpec === true) refuseUnknownSpecFields(findings);
   let body = clean(rest) as Body;
-  if (!isWrong(findings)) {
+  const isShaped = !isWrong(findings);
+  if (isShaped) {
     rules.check?.(body as never, report);
     const unknown = new Set(findings.map(({ path }) => path.join("\n")));
     checkHonoured(body, rules.honoured, (finding) => void (unknown.has(finding.path.join("\n")) || report(finding)));
@@ -87,7 +88,7 @@ function checkKnown(value: Body, kind: Kind, raw: RawDocument): CheckedDocument 
   const ref = refOf({ kind: kind.kind, metadata });
   const diagnostics = toDiagnostics(findings, kind, metadata, raw);
   if (!isWrong(findings)) return { ref, resource: toResource(kind, metadata, body, raw), diagnostics };
-  const stricter = rules.fallback?.(body);
+  const stricter = rules.fallback?.(body, isShaped);
   return { ref, ...(stricter !== undefined && { fallback: toResource(kind, metadata, stricter, raw) }), diagnostics };
 }
 

@@ -12,8 +12,11 @@ export interface KindRules {
   readonly strictSpec?: true;
   /** The body without what would widen it because a part of it is not understood. Called with the findings so far. */
   readonly narrow?: (body: never, findings: readonly Finding[], report: Report) => Body;
-  /** What stands in for a wrong document that has no last good version, where going without would be less safe. */
-  readonly fallback?: (body: Body) => Body | undefined;
+  /**
+   * What stands in for a wrong document that has no last good version, where going without would be less safe. `isShaped`: every field is of its
+   * type, and only what they say together is wrong.
+   */
+  readonly fallback?: (body: Body, isShaped: boolean) => Body | undefined;
   /**
    * What counts of several different documents that claim one name, where none of them can be preferred: nothing that one of them refuses is
    * allowed by what is returned. Each body keeps its own selector.

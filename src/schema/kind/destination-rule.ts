@@ -2,9 +2,10 @@ import type { JsonPath } from "../../model/position.ts";
 import type { DestinationRuleBody } from "../bodies.ts";
 import type { Honoured } from "../honoured.ts";
 import { isHostPattern, isIp, isPort } from "../names.ts";
-import { type Report, wrong } from "../report.ts";
-import type { KindRules } from "../rules.ts";
+import { type Finding, type Report, wrong } from "../report.ts";
+import type { Body, KindRules } from "../rules.ts";
 import { checkExportTo, checkLabels } from "./common.ts";
+import { checkTls, stricterTls } from "./client-tls.ts";
 
 type Spec = NonNullable<DestinationRuleBody["spec"]>;
 type TrafficPolicy = NonNullable<Spec["trafficPolicy"]>;
@@ -119,14 +120,42 @@ function checkSettings(
       if (typeof value === "number" && value < 0) wrong(report, [...path, "connectionPool", side, field], `${field} can't be negative`);
     }
   }
-  if (tls?.mode === "MUTUAL" && tls.credentialName === undefined && (tls.clientCertificate === undefined || tls.privateKey === undefined)) {
-    wrong(
-      report,
-      [...path, "tls"],
-      "TLS mode MUTUAL needs a client certificate and its key",
-      "set clientCertificate and privateKey, or credentialName",
-    );
-  }
+  if (tls !== undefined) checkTls(tls, [...path, "tls"], report);
 }
 
-export const destinationRule = { honoured, check } satisfies KindRules;
+/**
+ * A rule whose TLS contradicts itself goes on asking for TLS, in the sense that checks more: without the rule connections would go out in
+ * plaintext. What can't be done in that sense refuses its connections.
+ */
+function fallback(body: Body, isShaped: boolean): Body | undefined {
+  const { spec } = body as DestinationRuleBody;
+  if (!isShaped || spec === undefined) return undefined;
+  const repaired: DestinationRuleBody = {
+    spec: {
+      ...spec,
+      ...(spec.trafficPolicy !== undefined && { trafficPolicy: withStricterTls(spec.trafficPolicy) }),
+      ...(spec.subsets !== undefined && {
+        subsets: spec.subsets.map((subset) => ({
+          ...subset,
+          ...(subset.trafficPolicy !== undefined && { trafficPolicy: withStricterTls(subset.trafficPolicy) }),
+        })),
+      }),
+    },
+  };
+  const others: Finding[] = [];
+  check(repaired, (finding) => void (finding.path.includes("tls") || others.push(finding)));
+  return others.some(({ code }) => code === "KMK1001") ? undefined : (repaired as Body);
+}
+
+function withStricterTls(policy: TrafficPolicy): TrafficPolicy {
+  const { tls, portLevelSettings } = policy;
+  return {
+    ...policy,
+    ...(tls !== undefined && { tls: stricterTls(tls) }),
+    ...(portLevelSettings !== undefined && {
+      portLevelSettings: portLevelSettings.map((own) => ({ ...own, ...(own.tls !== undefined && { tls: stricterTls(own.tls) }) })),
+    }),
+  };
+}
+
+export const destinationRule = { honoured, check, fallback } satisfies KindRules;

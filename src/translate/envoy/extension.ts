@@ -12,7 +12,7 @@ import {
   OUTBOUND_SLOTS,
   OUTBOUND_TCP_SLOTS,
 } from "../../ir/policy-slots.ts";
-import type { Authentication, AuthorizationRules, Policies, ProxyPolicies } from "../../ir/policy.ts";
+import type { Authentication, AuthorizationRule, AuthorizationRules, Policies, ProxyPolicies } from "../../ir/policy.ts";
 import { encodeResource, packAny } from "./any.ts";
 import { toAuthorizerRules, toExtAuthz } from "./ext-authz.ts";
 import { toJwtAuthentication } from "./jwt.ts";
@@ -20,6 +20,7 @@ import { toRbac } from "./rbac.ts";
 import type { EnvoyResource } from "./resource.ts";
 
 type Origins = EnvoyResource["origins"];
+type Action = "ALLOW" | "DENY";
 
 const NOWHERE: Origins = new Map([["", []]]);
 
@@ -29,10 +30,7 @@ type TcpSlots = typeof INBOUND_TCP_SLOTS | typeof GATEWAY_TCP_SLOTS;
 /** The content of every slot of a proxy; one without a policy holds an empty filter, because a slot that Envoy can't fill answers 500. */
 export function toExtensions(role: "sidecar" | "gateway", policies: ProxyPolicies): readonly EnvoyResource[] {
   if (role === "gateway") return [...httpSlots(GATEWAY_SLOTS, policies.http), ...tcpSlots(GATEWAY_TCP_SLOTS, policies.tcp)];
-  const outbound = [
-    httpRbac(OUTBOUND_SLOTS.extensions, undefined, NOWHERE),
-    networkRbac(OUTBOUND_TCP_SLOTS.extensions, undefined, NOWHERE),
-  ];
+  const outbound = [empty(OUTBOUND_SLOTS.extensions), emptyNetwork(OUTBOUND_TCP_SLOTS.extensions)];
   return [...httpSlots(INBOUND_SLOTS, policies.http), ...tcpSlots(INBOUND_TCP_SLOTS, policies.tcp), ...outbound];
 }
 
@@ -41,16 +39,15 @@ function httpSlots(slots: Slots, policies: Policies): readonly EnvoyResource[] {
   return [
     extension(slots.authn, JwtAuthenticationSchema, toJwtAuthentication(authentication), providerOrigins(authentication)),
     ...customSlots(slots, policies),
-    httpRbac(slots.authzDeny, toRbac("DENY", deny), originsOf(deny)),
-    httpRbac(slots.authzAllow, toRbac("ALLOW", allow), originsOf(allow)),
-    httpRbac(slots.extensions, undefined, NOWHERE),
+    httpRbac(slots.authzDeny, "DENY", deny),
+    httpRbac(slots.authzAllow, "ALLOW", allow),
+    empty(slots.extensions),
   ];
 }
 
 /** Either an authorizer is asked about what its rules match, or that is refused. */
 function customSlots(slots: Slots, { custom, asked }: Policies): readonly EnvoyResource[] {
-  if (asked === undefined)
-    return [httpRbac(slots.authzCustomRules, undefined, NOWHERE), httpRbac(slots.authzCustom, toRbac("DENY", custom), originsOf(custom))];
+  if (asked === undefined) return [empty(slots.authzCustomRules), httpRbac(slots.authzCustom, "DENY", custom)];
   const { rules, authorizer } = asked;
   const origins = originsOf(rules, "shadowRules");
   const asking = extension(slots.authzCustom, ExtAuthzSchema, toExtAuthz(authorizer), originsOf(rules, "asked"), [
@@ -61,19 +58,35 @@ function customSlots(slots: Slots, { custom, asked }: Policies): readonly EnvoyR
 
 /** A network filter has no slot for CUSTOM: its refusals stand with the DENY rules. */
 function tcpSlots(slots: TcpSlots, { deny, allow }: ProxyPolicies["tcp"]): readonly EnvoyResource[] {
-  return [
-    networkRbac(slots.authzDeny, toRbac("DENY", deny), originsOf(deny)),
-    networkRbac(slots.authzAllow, toRbac("ALLOW", allow), originsOf(allow)),
-    networkRbac(slots.extensions, undefined, NOWHERE),
-  ];
+  return [networkRbac(slots.authzDeny, "DENY", deny), networkRbac(slots.authzAllow, "ALLOW", allow), emptyNetwork(slots.extensions)];
 }
 
-function httpRbac(name: string, rules: ReturnType<typeof toRbac>, origins: Origins): EnvoyResource {
-  return extension(name, HttpRbacSchema, { ...(rules !== undefined && { rules }) }, origins);
+function httpRbac(name: string, action: Action, rules: AuthorizationRules): EnvoyResource {
+  return extension(name, HttpRbacSchema, rulesOf(action, rules), originsOf(rules));
 }
 
-function networkRbac(name: string, rules: ReturnType<typeof toRbac>, origins: Origins): EnvoyResource {
-  return extension(name, NetworkRbacSchema, { statPrefix: `${name}.`, ...(rules !== undefined && { rules }) }, origins);
+function networkRbac(name: string, action: Action, rules: AuthorizationRules): EnvoyResource {
+  return extension(name, NetworkRbacSchema, { statPrefix: `${name}.`, ...rulesOf(action, rules) }, originsOf(rules));
+}
+
+function empty(name: string): EnvoyResource {
+  return extension(name, HttpRbacSchema, {}, NOWHERE);
+}
+
+function emptyNetwork(name: string): EnvoyResource {
+  return extension(name, NetworkRbacSchema, { statPrefix: `${name}.` }, NOWHERE);
+}
+
+/** Names what policies on trial leave in statistics and in metadata (Istio's words). */
+const TRIAL_PREFIX = { ALLOW: "istio_dry_run_allow_", DENY: "istio_dry_run_deny_" } as const;
+
+function rulesOf(action: Action, all: AuthorizationRules) {
+  const rules = toRbac(action, all);
+  const shadowRules = all.trial === undefined ? undefined : toRbac(action, all.trial);
+  return {
+    ...(rules !== undefined && { rules }),
+    ...(shadowRules !== undefined && { shadowRules, shadowRulesStatPrefix: TRIAL_PREFIX[action] }),
+  };
 }
 
 function extension<Desc extends DescMessage>(
@@ -88,10 +101,11 @@ function extension<Desc extends DescMessage>(
 }
 
 /** By the name under which a rule stands in the message: `rules.policies["ns[shop]-policy[p]-rule[0]"]`. */
-function originsOf({ policies, refusal }: AuthorizationRules, field = "rules"): Origins {
+function originsOf({ policies, refusal, trial }: AuthorizationRules, field = "rules"): Origins {
   const whole = [...policies.flatMap(({ origin }) => origin), ...(refusal?.origin ?? [])];
-  const each = policies.map(({ name, origin }) => [`${field}.policies[${JSON.stringify(name)}]`, origin] as const);
-  return new Map([["", whole], ...each]);
+  const each = (rules: readonly AuthorizationRule[], at: string) =>
+    rules.map(({ name, origin }) => [`${at}.policies[${JSON.stringify(name)}]`, origin] as const);
+  return new Map([["", whole], ...each(policies, field), ...each(trial?.policies ?? [], "shadowRules")]);
 }
 
 function providerOrigins({ providers, origin }: Authentication): Origins {

@@ -64,9 +64,36 @@ describe("toAuthorization", () => {
     expect(findings[0]?.code).toBe("KMK3001");
   });
 
-  test("a dry run has no effect and is said", () => {
-    const { http, findings } = authorization(policy({ action: "DENY", rules: [{}] }, "p", { "istio.io/dry-run": "true" }));
-    expect(http.deny.enforced).toBe(false);
+  test.each([
+    { action: "DENY", spelling: "true" },
+    { action: "DENY", spelling: "True" },
+    { action: "ALLOW", spelling: "1" },
+  ] as const)("a $action on trial ($spelling) is counted and decides nothing", ({ action, spelling }) => {
+    const onTrial = policy({ action, rules: [{}] }, "p", { "istio.io/dry-run": spelling });
+    const { http, tcp, findings } = authorization(onTrial, { defaultDeny: false });
+    for (const { deny, allow } of [http, tcp]) {
+      expect([deny.enforced, allow.enforced]).toEqual([false, false]);
+      expect((action === "DENY" ? deny : allow).trial?.policies.map(({ name }) => name)).toEqual(["ns[shop]-policy[p]-rule[0]"]);
+    }
+    expect(findings).toEqual([]);
+  });
+
+  test("an ALLOW on trial opens nothing, and stands beside those in force", () => {
+    const both = [...policy({ rules: [{}] }, "tried", { "istio.io/dry-run": "true" }), ...policy({ action: "DENY", rules: [{}] }, "real")];
+    const { http } = authorization(both);
+    expect(http.allow).toMatchObject({ enforced: true, policies: [], refusal: { name: "Profile/zero-trust" } });
+    expect(http.deny.policies.map(({ name }) => name)).toEqual(["ns[shop]-policy[real]-rule[0]"]);
+    expect(http.deny.trial).toBeUndefined();
+  });
+
+  test("a trial ends where the annotation says so", () => {
+    const { http } = authorization(policy({ action: "DENY", rules: [{}] }, "p", { "istio.io/dry-run": "false" }));
+    expect(http.deny.enforced).toBe(true);
+  });
+
+  test("an authorizer is asked by no policy on trial, and that is said", () => {
+    const { http, findings } = authorization(policy({ action: "CUSTOM", rules: [{}] }, "p", { "istio.io/dry-run": "true" }));
+    expect(http.custom.enforced).toBe(false);
     expect(findings.map(({ code }) => code)).toEqual(["KMK1003"]);
   });
 

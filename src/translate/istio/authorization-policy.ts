@@ -3,6 +3,7 @@ import type { AuthorizationRule, AuthorizationRules, Policies } from "../../ir/p
 import type { Finding } from "../../mesh/finding.ts";
 import type { Origin } from "../../model/origin.ts";
 import { refOf } from "../../model/resource.ts";
+import { DRY_RUN, readDryRun } from "../../schema/dry-run.ts";
 import { type AuthorizationPolicy, compileRule, type RuleTarget } from "./authorization-policy-rule.ts";
 import type { FieldScope } from "./authorization-policy-field.ts";
 import type { ReachableAuthorizer } from "./authorizer.ts";
@@ -28,7 +29,6 @@ export interface Authorization {
 
 type Compile = (policies: readonly AuthorizationPolicy[], action: RuleTarget["action"]) => readonly AuthorizationRule[];
 
-const DRY_RUN = "istio.io/dry-run";
 const DEFAULT_DENY = { name: "Profile/zero-trust", origin: [] } as const;
 const NO_RULES: AuthorizationRules = { enforced: false, policies: [] };
 
@@ -38,26 +38,46 @@ const NO_RULES: AuthorizationRules = { enforced: false, policies: [] };
  */
 export function toAuthorization(inputs: AuthorizationInputs): Authorization {
   const findings: Finding[] = [];
-  const enforced = inputs.policies.filter((policy) => policy.metadata.annotations[DRY_RUN] !== "true" && actionOf(policy) !== "AUDIT");
-  const byAction = (action: string) => enforced.filter((policy) => actionOf(policy) === action).sort(byName);
-  const [custom, deny, allow] = [byAction("CUSTOM"), byAction("DENY"), byAction("ALLOW")];
+  const trial = inputs.policies.filter(isOnTrial);
+  const enforced = inputs.policies.filter((policy) => !isOnTrial(policy));
+  const custom = byAction(enforced, "CUSTOM");
   const http = compiler("http", inputs, findings);
   const tcp = compiler("tcp", inputs, findings);
   const asking = chooseAuthorizer(custom, inputs);
   const customRules = refusing(http(custom, "DENY"));
   const customBytes = tcp(custom, "DENY");
   if (customBytes.length > 0 && inputs.hasTcpPorts) findings.push(...custom.map(bytesAreRefused));
+  const deny = (compile: Compile, others: readonly AuthorizationRule[] = []): AuthorizationRules => ({
+    ...refusing([...others, ...compile(byAction(enforced, "DENY"), "DENY")]),
+    ...onTrial(refusing(compile(byAction(trial, "DENY"), "DENY"))),
+  });
+  const allow = (compile: Compile): AuthorizationRules => ({
+    ...allowing(compile, byAction(enforced, "ALLOW"), inputs.defaultDeny),
+    ...onTrial(allowing(compile, byAction(trial, "ALLOW"), false)),
+  });
   return {
     http: {
       ...("authorizer" in asking
         ? { custom: NO_RULES, asked: { rules: customRules, authorizer: asking.authorizer } }
         : { custom: customRules }),
-      deny: refusing(http(deny, "DENY")),
-      allow: allowing(http(allow, "ALLOW"), allow, inputs),
+      deny: deny(http),
+      allow: allow(http),
     },
-    tcp: { deny: refusing([...customBytes, ...tcp(deny, "DENY")]), allow: allowing(tcp(allow, "ALLOW"), allow, inputs) },
+    tcp: { deny: deny(tcp, customBytes), allow: allow(tcp) },
     findings: [...inputs.policies.flatMap(notHonoured), ...("findings" in asking ? asking.findings : []), ...findings],
   };
+}
+
+function isOnTrial({ metadata }: AuthorizationPolicy): boolean {
+  return readDryRun(metadata.annotations) === true;
+}
+
+function onTrial(rules: AuthorizationRules): Pick<AuthorizationRules, "trial"> {
+  return rules.enforced ? { trial: rules } : {};
+}
+
+function byAction(policies: readonly AuthorizationPolicy[], action: string): AuthorizationPolicy[] {
+  return policies.filter((policy) => actionOf(policy) === action).sort(byName);
 }
 
 type Asking = { readonly authorizer: ExternalAuthorizer } | { readonly findings: readonly Finding[] };
@@ -111,12 +131,9 @@ function refusing(policies: readonly AuthorizationRule[]): AuthorizationRules {
 }
 
 /** One ALLOW policy is enough that everything else is refused, be it one that allows nothing. */
-function allowing(
-  rules: readonly AuthorizationRule[],
-  policies: readonly AuthorizationPolicy[],
-  { defaultDeny }: AuthorizationInputs,
-): AuthorizationRules {
+function allowing(compile: Compile, policies: readonly AuthorizationPolicy[], defaultDeny: boolean): AuthorizationRules {
   const [first] = policies;
+  const rules = compile(policies, "ALLOW");
   if (first === undefined) return defaultDeny ? { enforced: true, policies: [], refusal: DEFAULT_DENY } : NO_RULES;
   const origin: readonly Origin[] = policies.map((policy) => ({ ref: refOf(policy), path: ["spec"] }));
   return { enforced: true, policies: rules, refusal: { name: `ns[${first.metadata.namespace}]-policy[${first.metadata.name}]`, origin } };
@@ -124,19 +141,14 @@ function allowing(
 
 function notHonoured(policy: AuthorizationPolicy): readonly Finding[] {
   const ref = refOf(policy);
-  if (policy.metadata.annotations[DRY_RUN] === "true") {
-    return [
-      {
-        code: "KMK1003",
-        message: "a dry run is not reported yet: the policy has no effect",
-        origin: { ref, path: ["metadata", "annotations", DRY_RUN] },
-      },
-    ];
+  const action = actionOf(policy);
+  if (action === "AUDIT") {
+    const message = "action AUDIT is not honoured yet: the policy has no effect";
+    return [{ code: "KMK1003", message, origin: { ref, path: ["spec", "action"] } }];
   }
-  const origin = { ref, path: ["spec", "action"] };
-  if (actionOf(policy) === "AUDIT")
-    return [{ code: "KMK1003", message: "action AUDIT is not honoured yet: the policy has no effect", origin }];
-  return [];
+  if (action !== "CUSTOM" || !isOnTrial(policy)) return [];
+  const message = "a dry run asks no authorizer: the policy has no effect";
+  return [{ code: "KMK1003", message, origin: { ref, path: ["metadata", "annotations", DRY_RUN] } }];
 }
 
 function actionOf(policy: AuthorizationPolicy): string {
