@@ -5,7 +5,7 @@ import type { LbEndpoint } from "../gen/envoy/config/endpoint/v3/endpoint_compon
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import type { Connection, Stream } from "./connection.ts";
 import { reachOwnApplication } from "./reach.ts";
-import type { Exchange } from "./http-chain.ts";
+import type { AlpnSource, Exchange } from "./http-chain.ts";
 import { type Branch, find, guarded, type Site, step, type Trail, weigh } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
 import { openConfig } from "./config.ts";
@@ -88,6 +88,7 @@ export interface Leaving {
   readonly inbound: boolean;
   readonly tlsPeer?: string;
   readonly stream: Stream;
+  readonly alpnFrom?: AlpnSource;
   readonly trail: Trail;
 }
 
@@ -107,7 +108,7 @@ function connectOne(leaving: Leaving, found: FoundCluster, candidate: Candidate)
   const { site, inbound, trail } = leaving;
   const { address, port } = candidate;
   const atEndpoint = step(trail, site, "endpoint", { resource: candidate.resource ?? found.resource, detail: `${address}:${port}` });
-  const stream = upstreamStream(site, found.cluster, candidate.endpoint, leaving.stream);
+  const stream = upstreamStream(site, found.cluster, candidate.endpoint, { inside: leaving.stream, alpnFrom: leaving.alpnFrom });
   if (stream.kind === "unready") {
     const waiting = step(atEndpoint, site, "tls", { resource: found.resource, detail: `secret ${stream.secret} has not come` });
     return [{ share: 1, trail: waiting, end: { kind: "refused", because: found.resource.origins.get("") ?? [] } }];

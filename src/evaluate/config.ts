@@ -5,6 +5,7 @@ import { ExtAuthzSchema } from "../gen/envoy/extensions/filters/http/ext_authz/v
 import { HTTPFaultSchema } from "../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js";
 import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { RBACPerRouteSchema, RBACSchema } from "../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
+import { ConfigSchema as SetFilterStateSchema } from "../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js";
 import { RouterSchema } from "../gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpInspectorSchema } from "../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js";
 import { OriginalDstSchema } from "../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
@@ -28,6 +29,7 @@ const KNOWN = {
   rbac: RBACSchema,
   rbacPerRoute: RBACPerRouteSchema,
   router: RouterSchema,
+  setFilterState: SetFilterStateSchema,
   httpInspector: HttpInspectorSchema,
   originalDestination: OriginalDstSchema,
   tlsInspector: TlsInspectorSchema,

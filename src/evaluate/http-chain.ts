@@ -22,7 +22,14 @@ export interface Exchange {
   readonly isInternal: boolean;
   readonly metadata: Readonly<Record<string, JsonObject>>;
   readonly routing: Routing;
+  /** Where the cluster's metadata has the protocols that its TLS offers for this request. */
+  readonly alpnFrom?: AlpnSource;
   readonly trail: Trail;
+}
+
+export interface AlpnSource {
+  readonly namespace: string;
+  readonly key: string;
 }
 
 /** Where the request goes: found before the filters run, since they ask for the route's own settings. */

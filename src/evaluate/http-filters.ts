@@ -16,6 +16,7 @@ import { answerOnRoute } from "./route-headers.ts";
 import { forward } from "./router.ts";
 import { type Because, type Branch, find, guarded, localReply, originsAt, type Site, step } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
+import { withFilterState } from "./filter-state.ts";
 
 /** The filters of a connection manager in order; each passes the request on, answers it, or splits it into several ways. */
 export function runFilters(filters: readonly HttpFilter[], exchange: Exchange): readonly Branch[] {
@@ -65,6 +66,8 @@ function runFilter(loaded: Loaded, exchange: Exchange, next: Next): readonly Bra
       return applyCors(exchange, name, next);
     case "fault":
       return applyFault(config.value, exchange, name, next);
+    case "setFilterState":
+      return next(withFilterState(config.value, exchange, name));
     case "router":
       return forward(exchange);
     default:

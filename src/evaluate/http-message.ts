@@ -43,6 +43,11 @@ export function withHeader(message: HttpMessage, name: string, value: string): H
   return { ...message, headers: [...message.headers.filter(([key]) => key !== name), [name, value]] };
 }
 
+/** A line more. */
+export function withLine(message: HttpMessage, name: string, value: string): HttpMessage {
+  return { ...message, headers: [...message.headers, [name, value]] };
+}
+
 /** A header that is there with a value that nobody can foretell. */
 export function withGenerated(message: HttpMessage, name: string): HttpMessage {
   return { ...withHeader(message, name, ""), generated: [...message.generated.filter((other) => other !== name), name] };

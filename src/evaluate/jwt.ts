@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { JwtAuthentication, JwtProvider, JwtRequirement } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
 import { encodeBase64Url } from "./base64url.ts";
 import type { MeshView } from "./decision.ts";
-import { type HttpMessage, valuesOf, withHeader, withoutHeaders } from "./http-message.ts";
+import { type HttpMessage, valuesOf, withLine, withoutHeaders } from "./http-message.ts";
 import { isPreflight } from "./preflight.ts";
 import { firstFailure } from "./route-match.ts";
 import { lowerAscii } from "./string-match.ts";
@@ -192,15 +192,11 @@ function applied(log: readonly Event[], verified: readonly Verified[], message: 
     if (provider.headerInMetadata !== "") throw new Undecidable("jwt_authn header_in_metadata");
     if (provider.forwardPayloadHeader !== "") {
       const payload = token.text.split(".")[1] ?? "";
-      changed = withHeader(
-        changed,
-        lowerAscii(provider.forwardPayloadHeader),
-        provider.padForwardPayloadHeader ? padded(payload) : payload,
-      );
+      changed = withLine(changed, lowerAscii(provider.forwardPayloadHeader), provider.padForwardPayloadHeader ? padded(payload) : payload);
     }
     for (const { headerName, claimName } of provider.claimToHeaders) {
       const value = claimText(claimAt(token.payload, claimName));
-      if (value !== undefined) changed = withHeader(changed, lowerAscii(headerName), value);
+      if (value !== undefined) changed = withLine(changed, lowerAscii(headerName), value);
     }
     if (!provider.forward) changed = withoutToken(changed, provider);
   }

@@ -126,7 +126,8 @@ function withMirrors({ requestMirrorPolicies }: RouteAction, exchange: Exchange)
     const found = findCluster(exchange.site, cluster);
     if (share === 0 || found === undefined) continue;
     const copy = { ...withSender(exchange.message, exchange.site.proxy), authority: shadowHost(exchange.message.authority) };
-    const ways = connectThrough({ ...exchange, message: copy, trail: { ...trail, attempts: 0, mirrors: [] } }, found, new Set());
+    const { alpnFrom: _, ...asItsClient } = exchange;
+    const ways = connectThrough({ ...asItsClient, message: copy, trail: { ...trail, attempts: 0, mirrors: [] } }, found, new Set());
     const targets = ways.flatMap(({ branch }) => {
       const { end } = branch;
       if (end.kind === "undecided") throw new Undecidable(end.at);

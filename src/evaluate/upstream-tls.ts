@@ -6,6 +6,7 @@ import type { UpstreamTlsContext } from "../gen/envoy/extensions/transport_socke
 import { openConfig } from "./config.ts";
 import type { ClientHello, ServerCertificate, Stream } from "./connection.ts";
 import { isThere, matchesName, secretsOf, validationOf } from "./downstream-tls.ts";
+import type { AlpnSource } from "./http-chain.ts";
 import type { Site } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
 import { withoutPort } from "./virtual-host-match.ts";
@@ -18,8 +19,9 @@ export function upstreamStream(
   site: Site,
   cluster: Cluster,
   endpoint: LbEndpoint | undefined,
-  inside: Stream,
+  sent: Sent,
 ): Stream | { readonly kind: "unready"; readonly secret: string } {
+  const { inside } = sent;
   const socket = socketFor(cluster, endpoint);
   if (socket === undefined) return inside;
   const config = socket.configType.case === "typedConfig" ? openConfig(socket.configType.value) : undefined;
@@ -27,7 +29,12 @@ export function upstreamStream(
   if (config?.kind !== "upstreamTls") throw new Undecidable(`transport socket ${socket.name}`);
   const missing = secretsOf(config.value.commonTlsContext).find((name) => !isThere(site, name));
   if (missing !== undefined) return { kind: "unready", secret: missing };
-  return { kind: "tls", hello: helloOf(site, cluster, config.value, inside), inside };
+  return { kind: "tls", hello: helloOf(site, cluster, config.value, sent), inside };
+}
+
+interface Sent {
+  readonly inside: Stream;
+  readonly alpnFrom: AlpnSource | undefined;
 }
 
 function socketFor({ transportSocketMatches, transportSocket }: Cluster, endpoint: LbEndpoint | undefined): TransportSocket | undefined {
@@ -36,7 +43,8 @@ function socketFor({ transportSocketMatches, transportSocket }: Cluster, endpoin
   return found === undefined ? transportSocket : found.transportSocket;
 }
 
-function helloOf(site: Site, cluster: Cluster, { commonTlsContext: common, sni }: UpstreamTlsContext, inside: Stream): ClientHello {
+function helloOf(site: Site, cluster: Cluster, { commonTlsContext: common, sni }: UpstreamTlsContext, sent: Sent): ClientHello {
+  const { inside } = sent;
   const options = openConfig(cluster.typedExtensionProtocolOptions[HTTP_OPTIONS]);
   const http = options?.kind === "httpProtocolOptions" ? options.value.upstreamHttpProtocolOptions : cluster.upstreamHttpProtocolOptions;
   const isAuto = http?.autoSni === true && inside.kind === "http";
@@ -44,11 +52,16 @@ function helloOf(site: Site, cluster: Cluster, { commonTlsContext: common, sni }
   const own = common?.tlsCertificateSdsSecretConfigs[0]?.name;
   return {
     sni: name,
-    alpn: alpnOf(common, inside),
+    alpn: alpnOfCluster(cluster, sent.alpnFrom) ?? alpnOf(common, inside),
     ...(own === "default" && { certificate: { uri: site.identity, trusted: true, expired: false } }),
     ...(own !== undefined && own !== "default" && { certificate: { uri: "", trusted: true, expired: false } }),
     verify: (server) => verdictOf(common, server, isAuto && http?.autoSanValidation === true ? name : undefined),
   };
+}
+
+function alpnOfCluster({ metadata }: Cluster, from: AlpnSource | undefined): readonly string[] | undefined {
+  const said = from === undefined ? undefined : metadata?.filterMetadata[from.namespace]?.[from.key];
+  return typeof said === "string" && said !== "" ? said.split(",") : undefined;
 }
 
 /** For HTTP Envoy by itself offers what it is going to speak, where nothing else is said. */

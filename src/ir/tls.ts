@@ -23,4 +23,6 @@ export interface ClientTls {
   /** The SNI follows the request's host where the resource names none. */
   readonly autoSni?: boolean;
   readonly alpn: readonly string[];
+  /** Offered in its place where what goes inside is known to be HTTP, though the port's protocol is not declared. */
+  readonly alpnOfHttp?: readonly string[];
 }

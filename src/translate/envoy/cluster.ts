@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { RoutingPriority, type TransportSocket } from "../../gen/envoy/config/core/v3/base_pb.js";
+import { MetadataSchema, RoutingPriority, type TransportSocket } from "../../gen/envoy/config/core/v3/base_pb.js";
 import {
   type Cluster_TransportSocketMatch,
   Cluster_DiscoveryType as DiscoveryType,
@@ -20,6 +20,7 @@ import { istioMetadata } from "./istio-metadata.ts";
 import { connectionLimits, type ListenerSettings } from "./listener-settings.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { secretReferences, toUpstreamTls } from "./tls.ts";
+import { alpnMetadata } from "./upstream-alpn.ts";
 
 type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, { $typeName: string }>;
 type HttpInit = MessageInitShape<typeof HttpProtocolOptionsSchema>;
@@ -33,7 +34,7 @@ const DNS_REFRESH_MS = 60_000;
 
 /** One cluster with everything but the endpoints that come by EDS. */
 export function toEnvoyCluster(cluster: Cluster, settings: ClusterSettings): EnvoyResource {
-  const metadata = istioMetadata(cluster.origin, serviceMetadata(cluster));
+  const metadata = metadataOf(cluster);
   const message = create(ClusterSchema, {
     name: cluster.name,
     connectTimeout: toDuration(cluster.connectTimeoutMs),
@@ -57,6 +58,13 @@ export function toEnvoyCluster(cluster: Cluster, settings: ClusterSettings): Env
     references,
     origins: new Map([["", cluster.origin]]),
   });
+}
+
+function metadataOf(cluster: Cluster) {
+  const istio = istioMetadata(cluster.origin, serviceMetadata(cluster));
+  const alpn = cluster.tls === undefined ? {} : alpnMetadata(tlsOf(cluster.tls));
+  if (Object.keys(alpn).length === 0) return istio;
+  return create(MetadataSchema, { filterMetadata: { ...istio?.filterMetadata, ...alpn } });
 }
 
 function type(value: DiscoveryType) {

@@ -8,6 +8,7 @@ import {
 } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { HttpConnection } from "../../ir/http-connection.ts";
 import { packAny } from "./any.ts";
+import { upstreamAlpn } from "./upstream-alpn.ts";
 import { type HttpSlot, httpSlotSource } from "./extension-slot.ts";
 import { FILTER } from "./names.ts";
 
@@ -24,27 +25,30 @@ export const HTTP_FILTER_ORDER = [
   "cors",
   "fault",
   "extensions",
+  "upstreamAlpn",
   "router",
 ] as const satisfies readonly HttpFilterKind[];
 
-export type HttpFilterKind = HttpSlot | "cors" | "fault" | "router";
+export type HttpFilterKind = HttpSlot | "cors" | "fault" | "upstreamAlpn" | "router";
 
 /** Fails to compile where a kind of filter has no place in the order. */
 type Unplaced = Exclude<HttpFilterKind, (typeof HTTP_FILTER_ORDER)[number]>;
 const everyKindIsPlaced: [Unplaced] extends [never] ? true : Unplaced = true;
 
 /** The filters of one connection manager, in the one order. What slots hold comes by ECDS. */
-export function toHttpFilters({ slots }: Pick<HttpConnection, "slots">): HttpFilter[] {
-  const filters = everyKindIsPlaced ? HTTP_FILTER_ORDER.map((kind) => toHttpFilter(kind, slots)) : [];
+export function toHttpFilters({ slots, role }: Pick<HttpConnection, "slots" | "role">): HttpFilter[] {
+  const filters = everyKindIsPlaced ? HTTP_FILTER_ORDER.map((kind) => toHttpFilter(kind, { slots, role })) : [];
   return filters.filter((filter) => filter !== undefined);
 }
 
-function toHttpFilter(kind: HttpFilterKind, slots: HttpConnection["slots"]): HttpFilter | undefined {
+function toHttpFilter(kind: HttpFilterKind, { slots, role }: Pick<HttpConnection, "slots" | "role">): HttpFilter | undefined {
   switch (kind) {
     case "cors":
       return fixed(FILTER.cors, packAny(CorsSchema, {}));
     case "fault":
       return fixed(FILTER.fault, packAny(HTTPFaultSchema, {}));
+    case "upstreamAlpn":
+      return role === "inbound" ? undefined : fixed(FILTER.setFilterState, upstreamAlpn());
     case "router":
       return fixed(FILTER.router, packAny(RouterSchema, {}));
     default: {

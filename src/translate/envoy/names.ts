@@ -5,6 +5,7 @@ export const FILTER = {
   cors: "envoy.filters.http.cors",
   fault: "envoy.filters.http.fault",
   router: "envoy.filters.http.router",
+  setFilterState: "envoy.filters.http.set_filter_state",
   originalDestination: "envoy.filters.listener.original_dst",
   tlsInspector: "envoy.filters.listener.tls_inspector",
   httpInspector: "envoy.filters.listener.http_inspector",

@@ -59,16 +59,13 @@ function meshTls({ service, port, endpoints, settings }: ClusterInputs, subset: 
     trust: { secret: MESH_ROOTS },
     names: exactly(names.length > 0 ? withAliases(names, settings) : [nobody]),
     sni: spec?.sni ?? `outbound_.${port.number}_.${subset}_.${service.host}`,
-    alpn: meshAlpn(port.protocol, settings),
+    alpn: meshAlpn(port.protocol),
+    ...(port.protocol === "auto" && { alpnOfHttp: MESH_ALPN.http1 }),
   };
 }
 
-/**
- * Tells the peer what is inside. Where the protocol is not declared, Envoy itself offers `h2` or `http/1.1` for HTTP and nothing for bytes as long
- * as no words are given; a PERMISSIVE peer needs a word of the mesh's to tell its TLS from the application's.
- */
-function meshAlpn(protocol: ClusterInputs["port"]["protocol"], { defaultMtls }: ClusterInputs["settings"]): readonly string[] {
-  if (protocol === "auto") return defaultMtls === "strict" ? [] : MESH_ALPN.tcp;
+/** Tells the peer what is inside, and that this TLS is the mesh's: a PERMISSIVE peer takes other TLS for its application's own. */
+function meshAlpn(protocol: ClusterInputs["port"]["protocol"]): readonly string[] {
   if (isHttp2(protocol)) return MESH_ALPN.http2;
   return isHttp(protocol) ? MESH_ALPN.http1 : MESH_ALPN.tcp;
 }
