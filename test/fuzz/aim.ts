@@ -33,7 +33,8 @@ export function aimAtService(draw: Draw, { virtualServices }: GeneratedMesh): Ai
   const namespace = ["legacy", "store"].includes(name) ? "data" : "shop";
   const host = isOutside ? wanted : draw.one([`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`, `${name}.${namespace}`]);
   const from = draw.chance(94) || isOutside ? draw.one(CALLERS) : "legacy";
-  const port = name === "users" && draw.chance(12) ? { port: 81 } : {};
+  const anyPort = { users: 81, store: 6000 }[name];
+  const port = anyPort !== undefined && draw.chance(15) ? { port: anyPort } : {};
   return {
     from: { workload: from },
     host,
@@ -97,7 +98,7 @@ export function aimAtWorkload(draw: Draw): Aim {
   return {
     from: { ...fromOutside(draw, { outside }), ...certificate },
     host,
-    port: draw.one([8080, 8080, 8080, 8080, 7777]),
+    port: draw.one([8080, 8080, 8080, 8080, 7777, ...(host === "users" ? [8081, 7000] : [6000, 7000])]),
     ...drawScheme(draw, tls),
     routes: [],
   };
@@ -105,7 +106,7 @@ export function aimAtWorkload(draw: Draw): Aim {
 
 export function aimOutside(draw: Draw, { virtualServices }: GeneratedMesh): Aim {
   const host = draw.one(["api.example.com", "other.example.net", "a.cdn.example.com", "A.cdn.example.com"]);
-  const port = draw.maybe(15, () => ({ port: draw.one([8080, 443]) }));
+  const port = draw.maybe(15, () => ({ port: draw.one([8080, 443, 81, 6000]) }));
   return {
     from: { workload: draw.one(CALLERS) },
     host,

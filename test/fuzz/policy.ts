@@ -17,14 +17,17 @@ const TARGETS = [
 /** Where most requests go. */
 const TOKEN_TARGETS = [TARGETS[0], TARGETS[0], TARGETS[2], TARGETS[3], TARGETS[4], TARGETS[6], TARGETS[6]] as const;
 
-function document(kind: string, namespace: string, name: string, spec: unknown): Document {
-  return { apiVersion: "security.istio.io/v1", kind, metadata: { namespace, name }, spec };
+function document(kind: string, namespace: string, name: string, spec: unknown, annotations = {}): Document {
+  return { apiVersion: "security.istio.io/v1", kind, metadata: { namespace, name, ...annotations }, spec };
 }
 
 function drawTarget(draw: Draw): { readonly namespace: string; readonly selector: object } {
   const target = draw.one(TARGETS);
   return { namespace: target.namespace, selector: "labels" in target ? { selector: { matchLabels: target.labels } } : {} };
 }
+
+/** Of Services of every protocol, of containers alone, and of nobody. */
+const MTLS_PORTS = ["8080", "5432", "9000", "8081", "7000", "7777", "6000", "3306"];
 
 export function drawPeerAuthentications(draw: Draw): readonly Document[] {
   return draw.many(0, draw.one([0, 1, 2]), (i) => {
@@ -33,7 +36,7 @@ export function drawPeerAuthentications(draw: Draw): readonly Document[] {
     return document("PeerAuthentication", namespace, `mtls-${i}`, {
       ...selector,
       mtls: mode(),
-      ...("selector" in selector ? draw.maybe(30, () => ({ portLevelMtls: { [draw.one(["8080", "5432", "9000"])]: mode() } })) : {}),
+      ...("selector" in selector ? draw.maybe(50, () => ({ portLevelMtls: { [draw.one(MTLS_PORTS)]: mode() } })) : {}),
     });
   });
 }
@@ -78,11 +81,9 @@ export function drawAuthorizationPolicies(draw: Draw, profile: string): readonly
       [1, () => ({})],
       [4, () => ({ action: "DENY" })],
     ]);
-    return document("AuthorizationPolicy", namespace, `policy-${i}`, {
-      ...selector,
-      ...action,
-      rules: draw.many(draw.chance(94) ? 1 : 0, 2, () => drawRule(draw)),
-    });
+    const spec = { ...selector, ...action, rules: draw.many(draw.chance(94) ? 1 : 0, 2, () => drawRule(draw)) };
+    const trial = draw.maybe(8, () => ({ annotations: { "istio.io/dry-run": draw.one(["true", "True", "false"]) } }));
+    return document("AuthorizationPolicy", namespace, `policy-${i}`, spec, trial);
   });
   return [...wide, ...own];
 }
@@ -118,7 +119,7 @@ const OF_OPERATION: Readonly<Record<string, readonly string[]>> = {
   paths: ["/", "/admin", "/api*", "*/items", "/items/*", "*", "/a/b", "/Admin", "/api/{*}/items", "/api/{**}"],
   methods: ["GET", "POST", "DELETE", "*", "P*"],
   hosts: ["users", "users.shop.svc.cluster.local", "shop.example.com", "*.example.com", "users:*", "SHOP.example.com"],
-  ports: ["8080", "5432", "8443"],
+  ports: ["8080", "5432", "8443", "8081", "6000"],
 };
 const CONDITIONS: Readonly<Record<string, readonly string[]>> = {
   "request.headers[x-user]": ["tester", "te*", "*er", "*"],

@@ -1,5 +1,6 @@
 import type { Document } from "./document.ts";
 import type { Draw } from "./draw.ts";
+import { OUTSIDE_RANGE } from "./topology.ts";
 
 const SUBSETS = ["v1", "v2"].map((version) => ({ name: version, labels: { version } }));
 
@@ -75,6 +76,16 @@ export function drawServiceEntries(draw: Draw): readonly Document[] {
           { number: 443, name: "tls", protocol: "TLS" },
           { number: 80, name: "http", protocol: "HTTP" },
         ],
+      }),
+    );
+  if (draw.chance(40))
+    entries.push(
+      document("ServiceEntry", "shop", "range", {
+        hosts: [OUTSIDE_RANGE.name],
+        addresses: [OUTSIDE_RANGE.range],
+        location: "MESH_EXTERNAL",
+        resolution: "NONE",
+        ports: [{ number: OUTSIDE_RANGE.port, name: "any", protocol: draw.one(["TLS", "TLS", "TCP"]) }],
       }),
     );
   return entries;

@@ -282,6 +282,25 @@ describe("a connection", () => {
     }
   });
 
+  test.each([
+    { title: "TLS", detail: "tls", failure: {} },
+    {
+      title: "bytes over which the TLS inspector stumbled",
+      detail: "closed",
+      failure: { transportFailure: "TLS_error|WRONG_VERSION_NUMBER" },
+    },
+  ] as const)("$title that the application ends was let in, and is nobody's decision", ({ detail, failure }) => {
+    const address = mesh.workload(shop("cart"))?.address ?? "";
+    const outcome = only({
+      reports: [{ kind: detail, detail: "", elapsedMs: 3 }],
+      sender: "outside",
+      order: { destination: { address, port: 8080 } },
+      log: [connection({ ...failure, of: "tcp", peerPrincipal: "", upstreamHost: `${address}:8080` })],
+    });
+    expect(outcome.kind).toBe("closed");
+    expect(becauseOf(outcome)).toEqual([]);
+  });
+
   test("that a gateway refuses is because of the Gateway that opened the port", () => {
     const address = mesh.workload(shop("edge"))?.address ?? "";
     const outcome = only({

@@ -172,8 +172,12 @@ function viaOf(lines: readonly ProxyLogLine[], sender: Sender, mesh: TestMesh): 
   return [...new Map(all.map(({ namespace, name }) => [`${namespace}/${name}`, { namespace, name }])).values()];
 }
 
-/** Nobody logged the connection: it ended where the client went, at the listener of that workload's proxy. */
-function refusedAt({ order, mesh, table, sender }: Told): Outcome["because"] {
+/**
+ * No proxy logged that it decided: the connection ended where the client went, at the listener of that workload's proxy. One that was passed on
+ * was ended by its application, which is nobody's decision.
+ */
+function refusedAt({ conversation, order, mesh, table, sender }: Told): Outcome["because"] {
+  if (conversation.lines.some(({ of, upstreamHost }) => of === "tcp" && upstreamHost !== undefined)) return [];
   const isBehindOwnProxy = sender !== "outside" && mesh.proxyOf(sender.workload) !== undefined;
   const workload = order === undefined || isBehindOwnProxy ? undefined : mesh.workloadAt(order.destination.address);
   const proxy = workload && mesh.proxyOf(workload)?.proxy;

@@ -79,10 +79,9 @@ function ofConnection(line: ProxyLogLine, table: OriginTable): Verdict | undefin
   const { terminationDetails = "", details = "", transportFailure = "", flags = "", direction } = line;
   const policy = RBAC.exec(terminationDetails)?.[1] ?? RBAC.exec(details)?.[1];
   if (policy !== undefined) return refusedByPolicy(line, policy, table);
-  const isKeptOut =
-    NO_CHAIN.test(details) ||
-    /\bNR\b/.test(flags) ||
-    (transportFailure !== "" && direction !== "outbound" && line.peerPrincipal === undefined && !/\bUF\b/.test(flags));
+  // Of plaintext, Envoy reports what its TLS inspector stumbled over as a failure, too: what went on to the application was let in.
+  const isHandshake = transportFailure !== "" && line.peerPrincipal === undefined && line.upstreamHost === undefined;
+  const isKeptOut = NO_CHAIN.test(details) || /\bNR\b/.test(flags) || (isHandshake && direction !== "outbound" && !/\bUF\b/.test(flags));
   const listener = table.listener(line);
   const chain = table.filterChain(line);
   const place = chain ?? (listener && { resource: listener, path: "" });
