@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BRIDGE_ADDRESS, podAddress, podLink, podRules, PROBE_ADDRESS } from "./network.ts";
+import { BRIDGE_ADDRESS, bridgeNetwork, machineNetwork, podAddress, podLink, podRules, PROBE_ADDRESS } from "./network.ts";
 
 describe("podAddress", () => {
   test("10,000 pods have addresses of their own, none of them the bridge's or the probes', none ends in 0 or 255", () => {
@@ -45,4 +45,11 @@ describe("podRules", () => {
 test("a pod's hardware address follows from its address: the next pod with that address is reached although others remember the last one", () => {
   expect(podLink(0, 7)).toContain("peer name eth0 address 02:00:0a:f4:00:0b netns 7");
   expect(podLink(1, 7)).not.toContain("02:00:0a:f4:00:0b");
+});
+
+test.each([
+  ["the machine", machineNetwork()],
+  ["a mesh of a real test", bridgeNetwork()],
+])("the bridge of %s has a hardware address of its own, which no pod that comes or goes can change", (_, batch) => {
+  expect(batch).toContain("link add kumiko0 address 02:00:0a:f4:00:01 type bridge\n");
 });

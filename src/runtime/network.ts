@@ -28,11 +28,14 @@ export function machineNetwork(): string {
   return `${bridgeNetwork()}addr add ${PROBE_ADDRESS}/32 dev kumiko0\n`;
 }
 
-/** `ip -batch`: the network between pods, of which nobody probes any. */
+/**
+ * `ip -batch`: the network between pods, of which nobody probes any. A bridge without a hardware address of its own has the lowest of its
+ * ports', another one whenever that port comes or goes: pods that know the old one then reach nothing beyond the bridge for a minute or more.
+ */
 export function bridgeNetwork(): string {
   return [
     "link set lo up",
-    "link add kumiko0 type bridge",
+    `link add kumiko0 address ${hardwareAddress(BRIDGE_ADDRESS)} type bridge`,
     `addr add ${BRIDGE_ADDRESS}/16 dev kumiko0`,
     "link set kumiko0 up",
     `route add local ${RELAY_RANGE}.0.0/16 dev lo`,
@@ -42,12 +45,13 @@ export function bridgeNetwork(): string {
 
 /** `ip -batch` in the machine's namespace: a pod's link to the bridge. `index` is the pod's number, `pid` any process in its namespace. */
 export function podLink(index: number, pid: number): string {
-  return `link add v${index} type veth peer name eth0 address ${podHardwareAddress(index)} netns ${pid}\nlink set v${index} master kumiko0 up\n`;
+  const hardware = hardwareAddress(podAddress(index) ?? "");
+  return `link add v${index} type veth peer name eth0 address ${hardware} netns ${pid}\nlink set v${index} master kumiko0 up\n`;
 }
 
-/** The same for the same pod address: who still has it in its ARP table reaches the next pod that gets the address. */
-function podHardwareAddress(index: number): string {
-  const octets = (podAddress(index) ?? "").split(".").map((octet) => Number(octet).toString(16).padStart(2, "0"));
+/** The same for the same IP address: who has it in an ARP table goes on reaching the bridge, or the next pod that gets the address. */
+function hardwareAddress(address: string): string {
+  const octets = address.split(".").map((octet) => Number(octet).toString(16).padStart(2, "0"));
   return ["02", "00", ...octets].join(":");
 }
 
