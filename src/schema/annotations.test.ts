@@ -126,6 +126,9 @@ describe("the ProxyConfig of a Pod", () => {
     "gateway_topology: { num_trusted_proxies: '2' }",
     "gatewayTopology: { numTrustedProxies: 1 }\ngatewayTopology: { numTrustedProxies: 2 }",
     "gatewayTopology:",
+    "terminationDrainDuration: 20s",
+    "termination_drain_duration: 0s",
+    "proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: 10s }",
     "",
   ])("passes without a word (row %#)", (text) => {
     expect(of(text)).toEqual([]);
@@ -137,6 +140,10 @@ describe("the ProxyConfig of a Pod", () => {
     ["holdApplicationUntilProxyStarts: false", "KMK1003 warning", "holdApplicationUntilProxyStarts is not honoured yet"],
     [`caCertificatesPem: ["${"x".repeat(9000)}"]`, "KMK1003 warning", "caCertificatesPem is not honoured yet"],
     ["gatewayTopology: { proxyProtocol: {} }", "KMK1003 warning", "gatewayTopology.proxyProtocol is not honoured yet"],
+    ["proxyMetadata: { ISTIO_META_DNS_CAPTURE: 'true' }", "KMK1003 warning", "proxyMetadata.ISTIO_META_DNS_CAPTURE is not honoured yet"],
+    ["terminationDrainDuration: 20", "KMK1001 error", "terminationDrainDuration must be a duration"],
+    ["proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: maybe }", "KMK1001 error", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS must be"],
+    ["proxyMetadata: { MINIMUM_DRAIN_DURATION: 5 }", "KMK1001 error", "MINIMUM_DRAIN_DURATION must be a duration"],
     ["gatewayTopolgy: {}", "KMK1002 warning", "gatewayTopolgy is unknown"],
     ["gatewayTopology: { numTrustedProxy: 1 }", "KMK1002 warning", "gatewayTopology.numTrustedProxy is unknown"],
     ["gatewayTopology: { numTrustedProxies: many }", "KMK1001 error", "gatewayTopology.numTrustedProxies"],

@@ -2,7 +2,7 @@ import { didYouMean } from "../base/did-you-mean.ts";
 import type { JsonPath } from "../model/position.ts";
 import { DRY_RUN, readDryRun } from "./dry-run.ts";
 import { gatewayTopologyFields, proxyConfigFields } from "./mesh-config-schema.ts";
-import { fieldsOf, parseProxyConfig, PROXY_CONFIG, readCount } from "./proxy-config.ts";
+import { fieldsOf, findTerminationProblems, HONOURED_METADATA, parseProxyConfig, PROXY_CONFIG, readCount } from "./proxy-config.ts";
 import { type Report, wrong } from "./report.ts";
 import { isRecord } from "./shape.ts";
 
@@ -33,7 +33,7 @@ const MOST_FINDINGS = 20;
 
 /**
  * One finding for each annotation and label of Istio's that has no effect where it stands (KMK1003), and what is wrong with those that have one:
- * of all fields of a Pod's ProxyConfig only the one that is honoured can make the resource unusable (KMK1001). A Pod that a controller made
+ * of all fields of a Pod's ProxyConfig only those that are honoured can make the resource unusable (KMK1001). A Pod that a controller made
  * repeats its template, and is passed over.
  */
 export function checkAnnotations(kind: string, document: Readonly<Record<string, unknown>>, report: Report): void {
@@ -89,17 +89,26 @@ function checkProxyConfig(text: string, path: JsonPath, report: Report): void {
   const hops = fieldsOf(topology)["numTrustedProxies"];
   if (hops !== undefined && hops !== null && readCount(hops) === undefined)
     wrong(report, path, `annotation ${PROXY_CONFIG}: gatewayTopology.numTrustedProxies must be a whole number`);
+  for (const { path: field, problem } of findTerminationProblems(read.fields))
+    wrong(report, path, `annotation ${PROXY_CONFIG}: ${field.join(".")} ${problem}`);
   const isIdle = ([field, value]: readonly [string, unknown]) => !HAS_EFFECT.has(field) && value !== null && !isHeld(field, value);
+  const { proxyMetadata } = read.fields;
+  const metadata = isRecord(proxyMetadata) ? Object.entries(proxyMetadata) : [];
   const idle = [
-    ...Object.entries(read.fields).filter(isIdle),
-    ...Object.entries(fieldsOf(topology))
-      .map(([field, value]) => [`gatewayTopology.${field}`, value] as const)
-      .filter(isIdle),
-  ];
+    ...Object.entries(read.fields),
+    ...Object.entries(fieldsOf(topology)).map(([field, value]) => [`gatewayTopology.${field}`, value] as const),
+    ...metadata.map(([name, value]) => [`proxyMetadata.${name}`, value] as const),
+  ].filter(isIdle);
   for (const [field] of idle.slice(0, MOST_FINDINGS)) reportField(field, path, report);
 }
 
-const HAS_EFFECT: ReadonlySet<string> = new Set(["gatewayTopology", "gatewayTopology.numTrustedProxies"]);
+const HAS_EFFECT: ReadonlySet<string> = new Set([
+  "gatewayTopology",
+  "gatewayTopology.numTrustedProxies",
+  "terminationDrainDuration",
+  "proxyMetadata",
+  ...HONOURED_METADATA.map((name) => `proxyMetadata.${name}`),
+]);
 const FIELDS = [...proxyConfigFields, ...gatewayTopologyFields.map((field) => `gatewayTopology.${field}`)];
 
 /** Applications start when their proxy is ready, always. */
@@ -109,7 +118,7 @@ function isHeld(field: string, value: unknown): boolean {
 
 function reportField(field: string, path: JsonPath, report: Report): void {
   const named = `annotation ${PROXY_CONFIG}: ${field.slice(0, 100)}`;
-  if (FIELDS.includes(field))
+  if (FIELDS.includes(field) || field.startsWith("proxyMetadata."))
     return report({ code: "KMK1003", path, message: `${named} is not honoured yet`, help: "remove it, or don't rely on it" });
   const meant = didYouMean(field, FIELDS);
   const help = meant === undefined ? "remove it, or check where it belongs" : `did you mean ${meant}?`;

@@ -299,10 +299,22 @@ describe("MeshConfig", () => {
         mesh({
           trustDomain: "example.org",
           outboundTrafficPolicy: { mode: "ALLOW_ANY" },
-          defaultConfig: { gatewayTopology: { numTrustedProxies: 1 } },
+          defaultConfig: {
+            gatewayTopology: { numTrustedProxies: 1 },
+            terminationDrainDuration: "20s",
+            proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true", MINIMUM_DRAIN_DURATION: "10s" },
+          },
         }),
       ),
     ).toEqual([]);
+  });
+
+  test.each([
+    [{ ISTIO_META_DNS_CAPTURE: "true" }, ["KMK1003 warning"]],
+    [{ EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "maybe" }, ["KMK1001 error"]],
+    [{ MINIMUM_DRAIN_DURATION: "soon" }, ["KMK1001 error"]],
+  ])("of proxyMetadata, %j is told of", (proxyMetadata, expected) => {
+    expect(codes(mesh({ defaultConfig: { proxyMetadata } }))).toEqual(expected);
   });
 });
 

@@ -28,7 +28,7 @@ export type HonouredSome<T> =
           ? { readonly [Key in keyof T]?: HonouredSome<NonNullable<T[Key]>> }
           : never);
 
-/** Run-time form of both. */
+/** Run-time form of both. The field `*` stands for every one that isn't named: of a map, whose keys no schema lists. */
 export type HonouredTree = boolean | { readonly [field: string]: HonouredTree | undefined };
 
 /** One finding (KMK1003) for each set field that has no effect, once for all items of a list. */
@@ -38,7 +38,7 @@ export function checkHonoured(body: unknown, tree: HonouredTree, report: Report)
     if (node === true || value === null || value === undefined) return;
     if (Array.isArray(value) && node !== false && node !== undefined) return value.forEach((item, i) => visit(item, node, [...path, i]));
     if (isRecord(value) && typeof node === "object")
-      return Object.keys(value).forEach((key) => visit(value[key], Object.hasOwn(node, key) ? node[key] : undefined, [...path, key]));
+      return Object.keys(value).forEach((key) => visit(value[key], Object.hasOwn(node, key) ? node[key] : node["*"], [...path, key]));
     if (typeof node === "object") return;
     const general = path.filter((step) => typeof step === "string").join(".");
     if (seen.has(general)) return;

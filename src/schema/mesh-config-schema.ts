@@ -1,6 +1,7 @@
 /** Every field of Istio's MeshConfig (istio.mesh.v1alpha1), so that one that has no effect here is told from one that does not exist. */
 import type { CompactNode, CompactSchema } from "./compact.ts";
 import type { HonouredTree } from "./honoured.ts";
+import { HONOURED_METADATA } from "./proxy-config.ts";
 
 const text = { is: "string" } as const;
 const duration = { is: "string", format: "duration" } as const;
@@ -47,7 +48,7 @@ const PROXY_CONFIG: Readonly<Record<string, Literal>> = {
   proxyAdminPort: port,
   proxyBootstrapTemplatePath: text,
   proxyHeaders: any,
-  proxyMetadata: any,
+  proxyMetadata: { values: any },
   proxyStatsMatcher: any,
   readinessProbe: any,
   runtimeValues: any,
@@ -195,6 +196,8 @@ export const honouredMeshConfig: HonouredTree = {
   },
   defaultConfig: {
     ...Object.fromEntries(Object.keys(PROXY_CONFIG).map((field) => [field, false])),
+    terminationDrainDuration: true,
+    proxyMetadata: { ...Object.fromEntries(HONOURED_METADATA.map((name) => [name, true])), "*": false },
     gatewayTopology: {
       ...Object.fromEntries(Object.keys(GATEWAY_TOPOLOGY).map((field) => [field, false])),
       numTrustedProxies: true,

@@ -13,7 +13,11 @@ export interface MeshConfigBody {
   readonly defaultVirtualServiceExportTo?: readonly string[];
   readonly defaultDestinationRuleExportTo?: readonly string[];
   readonly defaultHttpRetryPolicy?: { readonly attempts?: number; readonly perTryTimeout?: string; readonly retryOn?: string };
-  readonly defaultConfig?: { readonly gatewayTopology?: { readonly numTrustedProxies?: number } };
+  readonly defaultConfig?: {
+    readonly gatewayTopology?: { readonly numTrustedProxies?: number };
+    readonly terminationDrainDuration?: string;
+    readonly proxyMetadata?: Readonly<Record<string, unknown>>;
+  };
   readonly extensionProviders?: readonly ExtensionProviderBody[];
 }
 

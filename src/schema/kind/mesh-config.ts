@@ -3,6 +3,7 @@ import { isKnownStatus } from "../../base/http-status.ts";
 import { honouredMeshConfig } from "../mesh-config-schema.ts";
 import type { MeshConfigBody } from "../mesh-config.ts";
 import { isDnsLabel } from "../names.ts";
+import { findTerminationProblems } from "../proxy-config.ts";
 import { type Report, wrong } from "../report.ts";
 import type { KindRules } from "../rules.ts";
 import { checkExportTo } from "./common.ts";
@@ -39,6 +40,8 @@ function check(body: MeshConfigBody, report: Report): void {
   if (body.rootNamespace !== undefined && !isDnsLabel(body.rootNamespace))
     wrong(report, ["rootNamespace"], "rootNamespace is no namespace");
   checkProviders(body, report);
+  for (const { path, problem } of findTerminationProblems(body.defaultConfig))
+    wrong(report, ["defaultConfig", ...path], `${path.at(-1)} ${problem}`);
   for (const field of ["defaultServiceExportTo", "defaultVirtualServiceExportTo", "defaultDestinationRuleExportTo"] as const)
     checkExportTo(body[field], [field], report);
 }
