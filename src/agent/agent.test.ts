@@ -1,6 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { text } from "node:stream/consumers";
+import { isDeepStrictEqual } from "node:util";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -91,6 +94,19 @@ async function startPair(machine: Machine, allowed = id("client"), expected = id
   await agent.proxies.put(spec("client"));
   await until("both ready", () => agent.proxies.list().every(({ ready }) => ready));
   return { agent, clientPort, serverPort };
+}
+
+/** A proxy whose requests are under way until its upstream, which takes connections and says nothing, is given up after 2 s. */
+async function startHeldUp() {
+  const silent = createServer((socket) => void socket.on("error", () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => void silent.close());
+  const port = await freePort();
+  const upstream = (silent.address() as AddressInfo).port;
+  const agent = await startTestAgent(await startMachine(), { "client.shop": mtlsClient(port, upstream, id("server")) });
+  await agent.proxies.put({ ...spec("client"), type: "router" });
+  await until("ready", () => statusOf(agent, "client")?.ready);
+  return { agent, port };
 }
 
 describe("an agent with real Envoys", () => {
@@ -190,22 +206,53 @@ describe("an agent with real Envoys", () => {
     expect((await fetch(`http://127.0.0.1:${clientPort}/`)).status).toBe(200);
   });
 
-  test("a launch prefix is put before Envoy, and a removed one drains: it asks its clients to go, and serves until it ends", async () => {
+  test("a launch prefix is put before Envoy", async () => {
     const machine = await startMachine();
-    const port = await freePort();
-    const agent = await startTestAgent(machine, { "client.shop": mtlsClient(port, 1, id("server")) });
+    const agent = await startTestAgent(machine, { "client.shop": mtlsClient(await freePort(), 1, id("server")) });
     await agent.proxies.put({ ...spec("client"), launch: ["/usr/bin/env", "--chdir=/", "--"] });
     const { envoy } = await until("ready", () => (statusOf(agent, "client")?.ready === true ? statusOf(agent, "client") : undefined));
     expect(readFileSync(`/proc/${envoy.pid}/cmdline`, "utf8")).toContain(envoyPath);
-    const removing = agent.proxies.remove("shop", "client", 2000);
-    const asked = await until("a client is asked to go", async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/`);
-      return response.headers.get("connection") === "close" ? response : undefined;
-    });
-    expect(asked.status).toBe(503);
+  });
+
+  test("a proxy that drains asks its clients to go and serves on, new connections too, until it is ended", async () => {
+    const machine = await startMachine();
+    const port = await freePort();
+    const agent = await startTestAgent(machine, { "client.shop": mtlsClient(port, 1, id("server")) });
+    await agent.proxies.put({ ...spec("client"), type: "router" });
+    const { envoy } = await until("ready", () => (statusOf(agent, "client")?.ready === true ? statusOf(agent, "client") : undefined));
+    expect(await agent.proxies.drain("shop", "client")).toBe(true);
+    for (let request = 0; request < 3; request++) {
+      const asked = await fetch(`http://127.0.0.1:${port}/`);
+      expect([asked.status, asked.headers.get("connection")]).toEqual([503, "close"]);
+    }
     expect(statusOf(agent, "client")).toMatchObject({ ready: false, draining: true });
-    expect(await removing).toBe(true);
+    expect(await agent.proxies.remove("shop", "client")).toBe(true);
     expect(findProcess(envoy.pid ?? 0)).toBeUndefined();
+  });
+
+  test("what is open in a real Envoy is told: connections that are idle, requests under way, and both gone", async () => {
+    const { agent, port } = await startHeldUp();
+    const open = () => agent.proxies.readOpenWork("shop", "client");
+    const socket = connect(port, "127.0.0.1");
+    cleanups.push(() => void socket.destroy());
+    await until("one is connected", async () => isDeepStrictEqual(await open(), { requests: 0, connections: 1 }));
+    socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    await until("a request is under way", async () => isDeepStrictEqual(await open(), { requests: 1, connections: 1 }));
+    socket.destroy();
+    await until("neither is open", async () => isDeepStrictEqual(await open(), { requests: 0, connections: 0 }));
+    expect(await agent.proxies.readOpenWork("shop", "nobody")).toBeUndefined();
+  });
+
+  test("an agent that ends with its proxies waits for requests under way, and for no idle connection", async () => {
+    const { agent, port } = await startHeldUp();
+    const [idle, busy] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+    cleanups.push(() => void idle.destroy());
+    const said = text(busy);
+    busy.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    const open = { requests: 1, connections: 2 };
+    await until("it is under way", async () => isDeepStrictEqual(await agent.proxies.readOpenWork("shop", "client"), open));
+    await agent.close({ stopProxies: true, drainMs: 60_000 });
+    expect(await said).toMatch(/^HTTP\/1.1 503 /);
   });
 
   test("a removed proxy leaves no process, socket or key behind", async () => {
@@ -213,7 +260,7 @@ describe("an agent with real Envoys", () => {
     const agent = await startTestAgent(machine, { "server.shop": mtlsServer(await freePort(), id("client")) });
     await agent.proxies.put(spec("server"));
     const { envoy } = await until("ready", () => (statusOf(agent, "server")?.ready === true ? statusOf(agent, "server") : undefined));
-    expect(await agent.proxies.remove("shop", "server", 0)).toBe(true);
+    expect(await agent.proxies.remove("shop", "server")).toBe(true);
     expect(existsSync(`/proc/${envoy.pid}`)).toBe(false);
     expect(readdirSync(join(machine.dir, "run", "p"))).toEqual([]);
     expect(readdirSync(join(machine.dir, "state", "proxies", "shop_server"))).toEqual(["envoy.log"]);

@@ -8,6 +8,7 @@ import { type ControlActions, serveControl } from "./control.ts";
 import type { ControlPlaneAddress } from "./control-plane.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { dropOldProxies } from "./old-proxies.ts";
+import type { OpenWork } from "./open-work.ts";
 import { makePrivateFolder, readJson, writePrivately } from "./private-files.ts";
 import { isAlive, isProcessId, signalProcess } from "./process-id.ts";
 import { type ProxySpec, readProxySpec } from "./proxy-spec.ts";
@@ -40,8 +41,9 @@ export interface Agent {
   readonly diagnostics: readonly Diagnostic[];
   readonly proxies: ControlActions;
   /**
-   * Ends the agent. Envoys go on for the next agent, unless `stopProxies`: then they are drained and ended. With `keepIdentities` their keys
-   * and configuration stay for the next agent all the same: a join token admits once, so that without them it could not come back.
+   * Ends the agent. Envoys go on for the next agent, unless `stopProxies`: then they are drained, for as long at most, and ended. With
+   * `keepIdentities` their keys and configuration stay for the next agent all the same: a join token admits once, so that without them it
+   * could not come back.
    */
   close(options?: { readonly stopProxies?: boolean; readonly drainMs?: number; readonly keepIdentities?: boolean }): Promise<void>;
 }
@@ -67,9 +69,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     async close({ stopProxies = false, drainMs = 0, keepIdentities = false } = {}) {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
-      await proxies.close((proxy) => {
-        if (!stopProxies) return proxy.release();
-        return keepIdentities ? proxy.stop(drainMs) : proxy.remove(drainMs);
+      await proxies.close(async (proxy) => {
+        if (!stopProxies) return await proxy.release();
+        if (drainMs > 0) await drainOut(proxy, drainMs);
+        await (keepIdentities ? proxy.stop() : proxy.remove());
       });
     },
   };
@@ -106,15 +109,24 @@ class Proxies implements ControlActions {
       const existing = this.#proxies.get(keyOf(spec.namespace, spec.name));
       if (existing !== undefined && isSame(existing.spec, spec)) return existing.status;
       // Envoy's node can't be changed while it runs.
-      await existing?.remove(0);
+      await existing?.remove();
       return (await this.#open(spec)).status;
     });
   }
 
-  async remove(namespace: string, name: string, drainMs: number): Promise<boolean> {
+  async drain(namespace: string, name: string): Promise<boolean | undefined> {
+    return await this.#proxies.get(keyOf(namespace, name))?.drain();
+  }
+
+  async readOpenWork(namespace: string, name: string): Promise<OpenWork | "unknown" | undefined> {
+    const found = this.#proxies.get(keyOf(namespace, name));
+    return found === undefined ? undefined : ((await found.readOpenWork()) ?? "unknown");
+  }
+
+  async remove(namespace: string, name: string): Promise<boolean> {
     return await this.#inTurn(keyOf(namespace, name), async () => {
       const found = this.#proxies.get(keyOf(namespace, name));
-      await found?.remove(drainMs);
+      await found?.remove();
       this.#proxies.delete(keyOf(namespace, name));
       dropOldProxies(join(this.#options.stateDir, "proxies"));
       return found !== undefined;
@@ -167,6 +179,18 @@ class Proxies implements ControlActions {
     } finally {
       if (this.#turns.get(key) === turn) this.#turns.delete(key);
     }
+  }
+}
+
+const LOOK_AGAIN_MS = 100;
+
+/** Sends the clients of a proxy away, and waits until nothing is open in it, or the time is up. */
+async function drainOut(proxy: WorkloadProxy, forMs: number): Promise<void> {
+  if (!(await proxy.drain())) return;
+  for (const end = performance.now() + forMs; performance.now() < end; ) {
+    const open = await proxy.readOpenWork();
+    if (open === undefined || open.requests === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }
 

@@ -22,10 +22,13 @@ beforeEach(async () => {
       puts.push(spec);
       return { namespace: spec.namespace, name: spec.name } as never;
     },
-    async remove(namespace, name, drainMs) {
-      removed.push(`${namespace}/${name} ${drainMs}`);
+    async remove(namespace, name) {
+      removed.push(`${namespace}/${name}`);
       return name === "users-1";
     },
+    drain: async (_namespace, name) => (name === "users-1" ? true : name === "away-1" ? false : undefined),
+    readOpenWork: async (_namespace, name) =>
+      name === "users-1" ? { requests: 2, connections: 3 } : name === "away-1" ? "unknown" : undefined,
     list: () => [],
     adminSocket: (_namespace, name) => (name === "users-1" ? join(dir, "nobody.sock") : undefined),
   };
@@ -97,8 +100,12 @@ describe("the control API", () => {
     { method: "PATCH", path: "/proxies/shop/users-1", status: 405 },
     { method: "GET", path: "/proxies/..%2f/users-1", status: 404 },
     { method: "DELETE", path: "/proxies/shop/nobody", status: 404 },
-    { method: "DELETE", path: "/proxies/shop/users-1?drain=-1", status: 400 },
-    { method: "DELETE", path: "/proxies/shop/users-1?drain=1e9", status: 400 },
+    { method: "POST", path: "/proxies/shop/users-1/drain", status: 200 },
+    { method: "POST", path: "/proxies/shop/away-1/drain", status: 502 },
+    { method: "POST", path: "/proxies/shop/nobody/drain", status: 404 },
+    { method: "GET", path: "/proxies/shop/users-1/drain", status: 404 },
+    { method: "GET", path: "/proxies/shop/away-1/open", status: 502 },
+    { method: "GET", path: "/proxies/shop/nobody/open", status: 404 },
     { method: "GET", path: "/proxies/shop/users-1/admin?path=/quitquitquit", status: 400 },
     { method: "GET", path: "/proxies/shop/users-1/admin?path=/config_dump", status: 502 },
     { method: "GET", path: "/proxies/shop/nobody/admin?path=/config_dump", status: 404 },
@@ -106,9 +113,13 @@ describe("the control API", () => {
     expect((await ask(method, path)).status).toBe(status);
   });
 
-  test("DELETE drains as long as asked", async () => {
-    expect((await ask("DELETE", "/proxies/shop/users-1?drain=5")).status).toBe(200);
-    expect(removed).toEqual(["shop/users-1 5000"]);
+  test("DELETE ends a proxy", async () => {
+    expect((await ask("DELETE", "/proxies/shop/users-1")).status).toBe(200);
+    expect(removed).toEqual(["shop/users-1"]);
+  });
+
+  test("what is open in a proxy can be asked", async () => {
+    expect(await ask("GET", "/proxies/shop/users-1/open")).toEqual({ status: 200, body: { requests: 2, connections: 3 } });
   });
 });
 

@@ -3,14 +3,19 @@ import { chmodSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { MeshError } from "../model/error.ts";
 import { readAdmin } from "./admin-relay.ts";
+import type { OpenWork } from "./open-work.ts";
 import { type ProxySpec, readProxySpec, SpecError } from "./proxy-spec.ts";
 import type { ProxyStatus } from "./workload-proxy.ts";
 
 /** What the control API does; the agent brings it. */
 export interface ControlActions {
   put(spec: ProxySpec): Promise<ProxyStatus>;
-  /** False where there is no such proxy. */
-  remove(namespace: string, name: string, drainMs: number): Promise<boolean>;
+  /** Sends a proxy's clients away while it goes on serving. False where its Envoy doesn't answer; undefined where there is no such proxy. */
+  drain(namespace: string, name: string): Promise<boolean | undefined>;
+  /** What is open in a proxy; undefined where there is no such proxy. */
+  readOpenWork(namespace: string, name: string): Promise<OpenWork | "unknown" | undefined>;
+  /** Ends a proxy at once. False where there is no such proxy. */
+  remove(namespace: string, name: string): Promise<boolean>;
   list(): readonly ProxyStatus[];
   adminSocket(namespace: string, name: string): string | undefined;
 }
@@ -22,7 +27,6 @@ interface Answer {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
-const MAX_DRAIN_S = 600;
 const SEGMENT = /^[a-z0-9][a-z0-9.-]{0,252}$/;
 
 /** Serves the agent's control API on a Unix socket of mode 0600; who may open it is trusted with all workloads of this machine. */
@@ -53,12 +57,14 @@ async function answer(request: IncomingMessage, actions: ControlActions): Promis
     return request.method === "GET" ? { status: 200, body: { items: actions.list() } } : failure(405, "only GET");
   if (name === undefined || !SEGMENT.test(namespace) || !SEGMENT.test(name)) return failure(404, "the path is /proxies/NAMESPACE/NAME");
   if (part === "admin" && request.method === "GET") return await readPage(actions, namespace, name, url.searchParams.get("path") ?? "");
+  if (part === "drain" && request.method === "POST") return toAnswer(await actions.drain(namespace, name));
+  if (part === "open" && request.method === "GET") return toAnswer(await actions.readOpenWork(namespace, name));
   if (part !== undefined) return failure(404, "there is no such path");
   switch (request.method) {
     case "PUT":
       return { status: 200, body: await actions.put(readProxySpec(namespace, name, JSON.parse(await readBody(request)))) };
     case "DELETE":
-      return (await actions.remove(namespace, name, readDrain(url))) ? { status: 200, body: {} } : failure(404, "there is no such proxy");
+      return (await actions.remove(namespace, name)) ? { status: 200, body: {} } : failure(404, "there is no such proxy");
     case "GET": {
       const found = actions.list().find((status) => status.namespace === namespace && status.name === name);
       return found === undefined ? failure(404, "there is no such proxy") : { status: 200, body: found };
@@ -68,17 +74,18 @@ async function answer(request: IncomingMessage, actions: ControlActions): Promis
   }
 }
 
+/** What an Envoy said; it may be away, and there may be none. */
+function toAnswer(said: OpenWork | "unknown" | boolean | undefined): Answer {
+  if (said === undefined) return failure(404, "there is no such proxy");
+  if (said === "unknown" || said === false) return failure(502, "Envoy's admin does not answer");
+  return { status: 200, body: said === true ? {} : said };
+}
+
 async function readPage(actions: ControlActions, namespace: string, name: string, path: string): Promise<Answer> {
   const socket = actions.adminSocket(namespace, name);
   if (socket === undefined) return failure(404, "there is no such proxy");
   const { status, body, contentType } = await readAdmin(socket, path);
   return { status, body: undefined, raw: { contentType, bytes: body } };
-}
-
-function readDrain(url: URL): number {
-  const seconds = Number(url.searchParams.get("drain") ?? "0");
-  if (!(seconds >= 0 && seconds <= MAX_DRAIN_S)) throw new SpecError(`drain must be between 0 and ${MAX_DRAIN_S} seconds`);
-  return seconds * 1000;
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { MeshError } from "../model/error.ts";
 import { boundLog } from "./bounded-log.ts";
 import { readJson, writePrivately } from "./private-files.ts";
+import { type OpenWork, parseOpenWork, OPEN_WORK_PATH } from "./open-work.ts";
 import { findProcess, isAlive, isProcessId, type ProcessId, signalProcess } from "./process-id.ts";
 import { requestOverSocket } from "./unix-http.ts";
 
@@ -89,13 +90,24 @@ export class EnvoyProcess {
   }
 
   /**
-   * Asks Envoy to take no new work, waits for as long as given, and ends it: politely, then by SIGTERM, then by SIGKILL.
+   * Tells Envoy to send its clients away (`connection: close`, GOAWAY) while it goes on serving; `inboundOnly` leaves what its own application
+   * sends alone. False where it doesn't answer.
    */
-  async stop(drainMs: number): Promise<void> {
+  async drain({ inboundOnly }: { readonly inboundOnly: boolean }): Promise<boolean> {
+    return await this.#ask(`/drain_listeners?graceful&skip_exit${inboundOnly ? "&inboundonly" : ""}`);
+  }
+
+  /** What is open in it; undefined where it doesn't answer. */
+  async readOpenWork(): Promise<OpenWork | undefined> {
+    const answer = await requestOverSocket(this.#settings.adminSocket, OPEN_WORK_PATH, { timeoutMs: QUIT_MS }).catch(() => undefined);
+    return answer?.status === 200 ? parseOpenWork(answer.body.toString("utf8")) : undefined;
+  }
+
+  /** Ends Envoy: politely, then by SIGTERM, then by SIGKILL. */
+  async stop(): Promise<void> {
     this.release();
     const running = this.#process;
     if (running === undefined) return;
-    if (drainMs > 0 && (await this.#ask("/drain_listeners?graceful&skip_exit"))) await waitForEnd(running, drainMs);
     if (await this.#ask("/quitquitquit")) await waitForEnd(running, QUIT_MS);
     signalProcess(running, "SIGTERM");
     await waitForEnd(running, TERM_MS);

@@ -5,6 +5,7 @@
 export { isReadableAdminPath, readAdmin } from "./admin-relay.ts";
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 export { type BootstrapInputs, makeBootstrap, nodeId } from "./bootstrap.ts";
+export { CALLED_HOSTS_PATH, parseCalledHosts } from "./called-hosts.ts";
 export type { ControlPlaneAddress, ControlPlaneLink } from "./control-plane.ts";
 export { checkEnvoyVersion, findAdvisories } from "./envoy-advisories.ts";
 export { defaultCacheDir, type EnvoyBinary, type EnvoySearch, envoyVersion, findEnvoy } from "./envoy-binary.ts";

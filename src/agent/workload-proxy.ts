@@ -5,6 +5,7 @@ import { makeBootstrap, nodeId, nodeMetadata } from "./bootstrap.ts";
 import { type ControlPlaneAddress, type ControlPlaneLink, createLink } from "./control-plane.ts";
 import { EnvoyProcess } from "./envoy-process.ts";
 import { WorkloadKeys } from "./keys.ts";
+import type { OpenWork } from "./open-work.ts";
 import { makePrivateFolder, writePrivately } from "./private-files.ts";
 import { identityOfProxy, type ProxySpec } from "./proxy-spec.ts";
 import { type Relay, type RelayEvent, startRelay } from "./relay.ts";
@@ -135,19 +136,30 @@ export class WorkloadProxy {
     await this.#relay?.close();
   }
 
-  /** Drains and ends Envoy; the key and the configuration stay. */
-  async stop(drainMs: number): Promise<void> {
+  /** Sends clients away, and goes on serving: those that stay, and the application's own calls. False where Envoy doesn't answer. */
+  async drain(): Promise<boolean> {
+    this.#isDraining = true;
+    return await this.#envoy.drain({ inboundOnly: this.spec.type === "sidecar" });
+  }
+
+  /** What is open in its Envoy; undefined where it doesn't answer. */
+  readOpenWork(): Promise<OpenWork | undefined> {
+    return this.#envoy.readOpenWork();
+  }
+
+  /** Ends Envoy; the key and the configuration stay. */
+  async stop(): Promise<void> {
     this.#isDraining = true;
     this.#isClosed = true;
-    await this.#envoy.stop(drainMs);
+    await this.#envoy.stop();
     this.#keys.close();
     await this.#relay?.close();
     rmSync(this.#settings.runDir, { recursive: true, force: true });
   }
 
   /** As `stop`, then forgets the workload: its key too. */
-  async remove(drainMs: number): Promise<void> {
-    await this.stop(drainMs);
+  async remove(): Promise<void> {
+    await this.stop();
     for (const file of FORGOTTEN) {
       rmSync(join(this.#settings.stateDir, file), { force: true });
     }

@@ -8,8 +8,8 @@ import { EXIT } from "./exit-code.ts";
 import { type FoundMesh, findMesh } from "./find-mesh.ts";
 import type { Io } from "./io.ts";
 
-/** Draining takes its time; what has not ended by then is ended. */
-const GRACE_MS = 30_000;
+/** Applications have their grace periods, and `kumiko up` says what it waits for; one that has not ended by then is ended. */
+const GRACE_MS = 120_000;
 
 export const down = defineCommand({
   name: "down",

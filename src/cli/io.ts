@@ -17,6 +17,8 @@ export interface Io {
   now(): number;
   /** Ends when the person presses Ctrl-C or the command is asked to stop. */
   readonly signal: AbortSignal;
+  /** Ends when that is asked a second time; unless a command asks for this signal, the second time ends the process. */
+  readonly impatience: AbortSignal;
   /**
    * For a process that another one of ours started and stops: ends with SIGTERM, or with the parent; implies `leaveInterruptsToParent`.
    */
@@ -28,6 +30,7 @@ export interface Io {
 /** The real world. A reader that closes our output early (`kumiko get pods | head`) ends us quietly, as other programs do. */
 export function processIo(): Io {
   let interrupt: AbortController | undefined;
+  let impatience: AbortController | undefined;
   let termination: AbortController | undefined;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
@@ -42,8 +45,18 @@ export function processIo(): Io {
     now: Date.now,
     // Made when asked for: a command that never asks is ended by Ctrl-C at once, as any program.
     get signal() {
-      interrupt ??= abortOnSignals("SIGINT", "SIGTERM", "SIGHUP");
+      interrupt ??= abortOnSignals(new AbortController(), ...INTERRUPTS);
       return interrupt.signal;
+    },
+    get impatience() {
+      if (impatience === undefined) {
+        const controller = new AbortController();
+        impatience = controller;
+        const again = () => abortOnSignals(controller, ...INTERRUPTS);
+        if (this.signal.aborted) again();
+        else this.signal.addEventListener("abort", again, { once: true });
+      }
+      return impatience.signal;
     },
     get termination() {
       termination ??= abortWithParent();
@@ -58,8 +71,9 @@ function outputTo(stream: NodeJS.WriteStream): Output {
   return { write: (text) => void stream.write(isTerminal ? terminalText(text) : text), isTerminal };
 }
 
-function abortOnSignals(...names: readonly NodeJS.Signals[]): AbortController {
-  const controller = new AbortController();
+const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+function abortOnSignals(controller: AbortController, ...names: readonly NodeJS.Signals[]): AbortController {
   for (const name of names) process.once(name, () => controller.abort(name));
   return controller;
 }
@@ -71,7 +85,7 @@ function leaveInterruptsToParent(): void {
 const PARENT_CHECK_MS = 500;
 
 function abortWithParent(): AbortController {
-  const controller = abortOnSignals("SIGTERM");
+  const controller = abortOnSignals(new AbortController(), "SIGTERM");
   leaveInterruptsToParent();
   const parent = process.ppid;
   const timer = setInterval(() => {

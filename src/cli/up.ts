@@ -3,6 +3,7 @@ import { printableLines } from "../base/printable.ts";
 import { type Environment, placesOf } from "../controlplane/config.ts";
 import type { Progress } from "../controlplane/progress.ts";
 import { type RunningMesh, startUp } from "../controlplane/up.ts";
+import { unlessAborted } from "../runtime/unless-aborted.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { findMesh } from "./find-mesh.ts";
@@ -30,23 +31,23 @@ export const up = defineCommand({
     const paint = painter(io.stdout, io.environment);
     const profile = toProfile(options.profile);
     const mode = options.mode === "namespaces" || options.mode === "ports" ? options.mode : undefined;
-    const mesh = await startUp({
+    const starting = startUp({
       places,
       environment: io.environment,
       signal: io.signal,
+      impatience: io.impatience,
       progress: progressOn(io, paint),
       ...(profile !== undefined && { profile }),
       ...(mode !== undefined && { mode }),
       ...(options.envoy !== undefined && { envoy: options.envoy }),
     });
     try {
-      if (!io.signal.aborted) {
-        io.stdout.write(whatToTry(mesh, places.root, io, paint));
-        await Promise.race([new Promise((done) => io.signal.addEventListener("abort", done, { once: true })), mesh.failed]);
-      }
+      const mesh = await starting;
+      io.stdout.write(whatToTry(mesh, places.root, io, paint));
+      await unlessAborted(mesh.failed, io.signal).finally(() => mesh.stop());
+    } catch (thrown) {
+      if (!io.signal.aborted) throw thrown;
     } finally {
-      io.stdout.write("\nstopping…\n");
-      await mesh.stop();
       io.stdout.write("stopped\n");
     }
     return EXIT.done;
@@ -67,10 +68,13 @@ function progressOn(io: Io, paint: Paint): Progress {
         line(paint("√", "green"), `${seconds().padStart(6)}   ${describe?.(result) ?? ""}`.trimEnd());
         return result;
       } catch (error) {
-        line(paint("×", "red"), seconds().padStart(6));
+        if (io.signal.aborted) line("–", `${seconds().padStart(6)}   interrupted`);
+        else line(paint("×", "red"), seconds().padStart(6));
         throw error;
       }
     },
+    stopping: () => stdout.write("\nstopping…\n"),
+    mended: (text) => stdout.write(`  ${paint("√", "green")} mended: ${printableLines(text)}\n`),
     say: (text) => stdout.write(`  ${printableLines(text)}\n`),
     warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${printableLines(text)}\n`),
   };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { startAgent } from "../agent/index.ts";
 import type { ControlPlaneAddress, ProxySpec } from "../agent/index.ts";
+import { terminationOf } from "../schema/proxy-config.ts";
 
 export interface AgentProcessOptions {
   readonly runDir: string;
@@ -34,6 +35,8 @@ export async function runAgent(options: AgentProcessOptions): Promise<void> {
     if (proxy !== undefined) await agent.proxies.put(proxy);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   } finally {
-    await agent.close({ stopProxies: true, keepIdentities: proxy !== undefined });
+    // The machine's own proxies have been drained and ended by then, each with its Pod.
+    const drainMs = proxy === undefined ? 0 : terminationOf({}, undefined).drainMs;
+    await agent.close({ stopProxies: true, drainMs, keepIdentities: proxy !== undefined });
   }
 }

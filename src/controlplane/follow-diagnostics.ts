@@ -1,21 +1,19 @@
-import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
+import type { Diagnostic } from "../model/diagnostic.ts";
 import { ask } from "./admin-client.ts";
+import type { FaultTeller } from "./fault-teller.ts";
 
 const PERIOD_MS = 1000;
 
 /**
- * Tells of each problem when it appears (an edited file, a refused configuration), once; what is gone and comes back is told again. Notes are
- * left to `kumiko status`. Returns how to end it.
+ * Shows a teller the problems that the control plane knows (an edited file, a refused configuration), again and again. Notes are left to
+ * `kumiko status`. Returns how to end it.
  */
-export function followDiagnostics(adminSocket: string, tell: (line: string) => void): () => void {
-  let told = new Set<string>();
+export function followDiagnostics(adminSocket: string, teller: FaultTeller): () => void {
   let timer: NodeJS.Timeout | undefined;
   let isEnded = false;
   const look = async () => {
-    const { items = [] } = (await ask(adminSocket, "/kumiko/v1/diagnostics")).body as { readonly items?: readonly Diagnostic[] };
-    const lines = new Set(items.filter(({ severity }) => severity !== "info").map(formatDiagnostic));
-    for (const line of lines) if (!told.has(line) && !isEnded) tell(line);
-    told = lines;
+    const { items } = (await ask(adminSocket, "/kumiko/v1/diagnostics")).body as { readonly items?: readonly Diagnostic[] };
+    if (items !== undefined && !isEnded) teller.see(items.filter(({ severity }) => severity !== "info"));
   };
   const again = () => {
     if (!isEnded)

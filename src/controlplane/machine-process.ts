@@ -1,6 +1,8 @@
+import { CALLED_HOSTS_PATH, parseCalledHosts } from "../agent/index.ts";
 import {
   type DeclaredResource,
   type MachineOptions,
+  type OpenWork,
   type PodReports,
   type ProxyControl,
   RUNTIME_KINDS,
@@ -11,8 +13,7 @@ import { type AdminAnswer, type AdminRequest, ask, messageOf } from "./admin-cli
 import { meshSettled } from "./mesh-settled.ts";
 import { followFeed } from "./resource-feed.ts";
 
-export interface MachineProcessOptions
-  extends Pick<MachineOptions, "mode" | "runDir" | "stateDir" | "folder" | "visible" | "images" | "drainSeconds"> {
+export interface MachineProcessOptions extends Pick<MachineOptions, "mode" | "runDir" | "stateDir" | "folder" | "visible" | "images"> {
   readonly agentCommand: readonly string[];
   readonly adminSocket: string;
   readonly agentSocket: string;
@@ -46,17 +47,26 @@ function podReports(socket: string): PodReports {
 
 const ENDPOINT_GONE_MS = 2000;
 
-/** Longer than the longest drain that a pod may ask for. */
-const DRAIN_SLACK_MS = 15_000;
+/** An Envoy that doesn't end by itself is killed by then. */
+const REMOVE_MS = 15_000;
 
 function proxyControl(socket: string): ProxyControl {
   const call = (ref: { namespace: string; name: string }, suffix = "", options: AdminRequest = {}) =>
     ask(socket, `/proxies/${ref.namespace}/${ref.name}${suffix}`, options);
   return {
     put: async (request) => must(await call(request, "", { method: "PUT", body: request })),
-    async remove(ref, drainSeconds) {
-      mustOrGone(await call(ref, `?drain=${drainSeconds}`, { method: "DELETE", timeoutMs: drainSeconds * 1000 + DRAIN_SLACK_MS }));
+    drain: async (ref) => must(await call(ref, "/drain", { method: "POST" })),
+    async openWork(ref) {
+      const answer = await call(ref, "/open");
+      must(answer);
+      return answer.body as OpenWork;
     },
+    async calledHosts(ref) {
+      const answer = await call(ref, `/admin?path=${encodeURIComponent(CALLED_HOSTS_PATH)}`);
+      must(answer);
+      return parseCalledHosts(answer.text);
+    },
+    remove: async (ref) => mustOrGone(await call(ref, "", { method: "DELETE", timeoutMs: REMOVE_MS })),
     async ready(ref) {
       const { status, body } = await call(ref);
       return status === 200 && (body as { readonly ready?: unknown }).ready === true;

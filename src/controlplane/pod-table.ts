@@ -1,9 +1,10 @@
+import { EventEmitter, once } from "node:events";
 import type { ObservedPod } from "../runtime/index.ts";
 
 /** The workloads as the machine last reported them. */
 export class PodTable {
   #pods: readonly ObservedPod[] | undefined;
-  #wake: () => void = () => {};
+  readonly #changes = new EventEmitter();
   #isSettled = false;
 
   get count(): number {
@@ -17,7 +18,7 @@ export class PodTable {
 
   set(pods: readonly ObservedPod[]): void {
     this.#pods = pods;
-    this.#wake();
+    this.#changes.emit("change");
   }
 
   /** Resolves when all are ready, with those that are not when the time is up. */
@@ -29,10 +30,7 @@ export class PodTable {
         this.#isSettled = true;
         return waiting ?? [];
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        end.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await once(this.#changes, "change", { signal: end }).catch(() => {});
     }
   }
 }

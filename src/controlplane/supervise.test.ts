@@ -64,6 +64,33 @@ test("stop ends it for good, also one that does not listen", async () => {
   expect(ends).toEqual([]);
 });
 
+test("one that is retired runs on, and doesn't start again when it ends", async () => {
+  const child = start("console.log('up'); setInterval(() => {}, 1000)");
+  await until("it runs", () => readFileSync(join(folder, "log"), "utf8").includes("up"));
+  child.retire();
+  const pid = child.pid() ?? 0;
+  process.kill(pid, "SIGKILL");
+  await until("it has ended", () => child.pid() === undefined);
+  expect(ends).toEqual([]);
+});
+
+test("a signal to our process group doesn't reach it", async () => {
+  const child = start("console.log('up'); setInterval(() => {}, 1000)");
+  await until("it runs", () => readFileSync(join(folder, "log"), "utf8").includes("up"));
+  const groupOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[2];
+  expect(groupOf(child.pid() ?? 0)).not.toBe(groupOf(process.pid));
+});
+
+test("stop doesn't wait for its grace period where the person doesn't", async () => {
+  const child = start("process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)");
+  await until("it runs", () => readFileSync(join(folder, "log"), "utf8").includes("up"));
+  const impatience = new AbortController();
+  const stopped = child.stop(1_000_000, impatience.signal);
+  impatience.abort();
+  await stopped;
+  expect(child.pid()).toBeUndefined();
+});
+
 test("the log is for its owner only", async () => {
   start("console.log('up'); setInterval(() => {}, 1000)");
   await until("it runs", () => readFileSync(join(folder, "log"), "utf8").includes("up"));

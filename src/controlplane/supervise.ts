@@ -14,8 +14,10 @@ export interface SuperviseOptions {
 
 export interface Supervised {
   readonly pid: () => number | undefined;
-  /** Ends the process for good: SIGTERM, after the grace period SIGKILL. */
-  stop(graceMs: number): Promise<void>;
+  /** It doesn't start again when it ends. What runs goes on. */
+  retire(): void;
+  /** Ends the process for good: SIGTERM, after the grace period, or with the signal, SIGKILL. */
+  stop(graceMs: number, atOnce?: AbortSignal): Promise<void>;
 }
 
 const FIRST_WAIT_MS = 200;
@@ -34,7 +36,8 @@ export function supervise(options: SuperviseOptions): Supervised {
     const log = openSync(options.logFile, "a", 0o600);
     const startedAt = performance.now();
     const [program, ...args] = options.command;
-    const started = spawn(program, args, { cwd: options.cwd, env: options.env, stdio: ["ignore", log, log] });
+    // A process group of its own: what a signal to ours ends, and when, is for us to say.
+    const started = spawn(program, args, { cwd: options.cwd, env: options.env, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     child = started;
     const ended = (how: string) => {
@@ -50,24 +53,31 @@ export function supervise(options: SuperviseOptions): Supervised {
     started.once("exit", (code, signal) => ended(signal === null ? `exit code ${code}` : signal));
   }
 
+  const retire = () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
   start();
   return {
     pid: () => child?.pid,
-    async stop(graceMs) {
-      stopped = true;
-      clearTimeout(timer);
+    retire,
+    async stop(graceMs, atOnce) {
+      retire();
       const ending = child;
       if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
-      await end(ending, graceMs);
+      await end(ending, graceMs, atOnce);
     },
   };
 }
 
 /** SIGTERM, and SIGKILL when that did not help; resolves when the process is gone. */
-export async function end(child: ChildProcess, graceMs: number): Promise<void> {
+export async function end(child: ChildProcess, graceMs: number, atOnce?: AbortSignal): Promise<void> {
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.kill("SIGTERM");
-  const kill = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  const kill = () => void child.kill("SIGKILL");
+  const timer = setTimeout(kill, atOnce?.aborted === true ? 0 : graceMs);
+  atOnce?.addEventListener("abort", kill);
   await gone;
-  clearTimeout(kill);
+  atOnce?.removeEventListener("abort", kill);
+  clearTimeout(timer);
 }

@@ -8,14 +8,13 @@ import { type Host, type MachineEvent, RUNTIME_KINDS, startHost, type SystemChec
 import type { Places } from "./config.ts";
 import type { LaunchSettings } from "./launch-settings.ts";
 import { writeAtomically } from "./lifecycle.ts";
+import { FaultTeller } from "./fault-teller.ts";
 import type { PodTable } from "./pod-table.ts";
 import type { Progress } from "./progress.ts";
 import { followFeed } from "./resource-feed.ts";
 import { selfCommand } from "./self.ts";
 import { visibleFolders } from "./visible-folders.ts";
-
-/** How long a proxy drains when its Pod ends. */
-export const DRAIN_SECONDS = 2;
+import { WaitTeller } from "./wait-teller.ts";
 
 export interface MachineParts {
   readonly places: Places;
@@ -25,6 +24,8 @@ export interface MachineParts {
   readonly envoy: EnvoyBinary;
   readonly trustDomain: string;
   readonly pods: PodTable;
+  /** Stops the start; what the machine says of processes that end is no news then. */
+  readonly signal: AbortSignal;
   /** The mesh can't go on. */
   readonly fail: (error: MeshError) => void;
 }
@@ -38,17 +39,20 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
   const controlPlane = { socket: places.controlPlaneSocket };
   writeAtomically(agentFile, JSON.stringify({ ...common, controlPlane, trustDomain, envoyPath: envoy.path, generation: randomUUID() }));
   const folders = { folder: places.root, visible: visibleFolders(places.root) };
-  const machine = { ...common, ...folders, mode: system.mode, images: settings.images, drainSeconds: DRAIN_SECONDS };
+  const machine = { ...common, ...folders, mode: system.mode, images: settings.images };
   const sockets = { adminSocket: places.adminSocket, agentSocket: places.agentSocket, feedSocket: places.feedSocket };
   writeAtomically(machineFile, JSON.stringify({ ...machine, ...sockets, agentCommand: [...selfCommand(), "agent", "--of-up", agentFile] }));
+  const { warn, mended, say } = parts.progress;
+  const tellers = { faults: new FaultTeller({ appeared: warn, mended }), waits: new WaitTeller(say) };
   const host = await startHost({
     ...common,
+    signal: parts.signal,
     mode: system.mode,
     folder: places.root,
     settings,
     machineCommand: [...selfCommand(), "machine", machineFile],
     subscribe: (listener) => followFeed(places.feedSocket, RUNTIME_KINDS, (resources) => listener(resources)),
-    onEvent: (event) => follow(event, parts),
+    onEvent: (event) => follow(event, parts, tellers),
     // The workloads, their proxies and keys have ended with it.
     onEnd: (how) => fail(new MeshError("io", `the machine ended: ${how}`, { help: `kumiko up ${places.root}` })),
   });
@@ -56,18 +60,24 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
   return host;
 }
 
-function follow(event: MachineEvent, { progress, pods, fail }: MachineParts): void {
+interface Tellers {
+  readonly faults: FaultTeller;
+  readonly waits: WaitTeller;
+}
+
+function follow(event: MachineEvent, { progress, pods, fail, signal }: MachineParts, tellers: Tellers): void {
   switch (event.kind) {
     case "pods":
       return pods.set(event.pods);
-    case "diagnostics":
-      for (const found of event.diagnostics) {
-        // At the start nobody needs to wait for what can't come; later on, what runs goes on.
-        if (found.code === "KMK2010" && !pods.isSettled) fail(toError(found));
-        else progress.warn(`${describe(found)}${found.help === undefined ? "" : ` (${found.help})`}`);
-      }
-      return;
+    case "diagnostics": {
+      // At the start nobody needs to wait for what can't come; later on, what runs goes on.
+      const fatal = pods.isSettled ? undefined : event.diagnostics.find(({ code }) => code === "KMK2010");
+      return fatal === undefined ? tellers.faults.see(event.diagnostics) : fail(toError(fatal));
+    }
+    case "stopping":
+      return tellers.waits.see(event.waitsFor);
     case "error":
+      if (signal.aborted) return;
       return progress.warn(`${event.message}${event.help === undefined ? "" : ` (${event.help})`}`);
     default:
   }

@@ -2,10 +2,11 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkEnvoyVersion, type EnvoyBinary, findEnvoy } from "../agent/index.ts";
 import { MeshError } from "../model/error.ts";
-import { checkSystem, type ObservedPod, type RuntimeMode, type SystemCheck } from "../runtime/index.ts";
+import { checkSystem, type ObservedPod, type RuntimeMode, type SystemCheck, unlessAborted } from "../runtime/index.ts";
 import type { Profile } from "../schema/mesh-config.ts";
 import { ask } from "./admin-client.ts";
 import type { Environment, Places } from "./config.ts";
+import { FaultTeller } from "./fault-teller.ts";
 import { followDiagnostics } from "./follow-diagnostics.ts";
 import { checkLaunchSettings, checkResourcesExist, type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
 import { endLeftovers } from "./leftovers.ts";
@@ -16,7 +17,7 @@ import { prepare } from "./prepare.ts";
 import type { Progress } from "./progress.ts";
 import { sampleFolder, selfCommand } from "./self.ts";
 import { type Supervised, supervise } from "./supervise.ts";
-import { DRAIN_SECONDS, startMachineProcess } from "./up-machine.ts";
+import { startMachineProcess } from "./up-machine.ts";
 
 export interface UpOptions {
   readonly places: Places;
@@ -25,7 +26,10 @@ export interface UpOptions {
   readonly envoy?: string;
   /** Forces a way of running workloads; by default the best that the system allows. */
   readonly mode?: RuntimeMode;
+  /** Stop: what is begun is ended, also during the start. */
   readonly signal: AbortSignal;
+  /** Stop at once, while it stops. */
+  readonly impatience: AbortSignal;
   readonly progress: Progress;
 }
 
@@ -44,7 +48,7 @@ const WORKLOADS_START_MS = 90_000;
 const SETTLE_MS = 10_000;
 const STOP_GRACE_MS = 15_000;
 
-/** Starts everything on this machine, step by step. What was started is stopped again where a step fails. */
+/** Starts everything on this machine, step by step. What was started is stopped again where a step fails, or with the signal, whose reason it then rejects with. */
 export async function startUp(options: UpOptions): Promise<RunningMesh> {
   const { places, progress } = options;
   copySampleIfEmpty(places, progress);
@@ -59,6 +63,7 @@ export async function startUp(options: UpOptions): Promise<RunningMesh> {
   });
   const closers: (() => Promise<unknown> | unknown)[] = [() => releaseRun(places), () => endLeftovers(places)];
   const stop = async () => {
+    progress.stopping();
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
@@ -81,7 +86,7 @@ function copySampleIfEmpty({ root }: Places, { say }: Progress): void {
 }
 
 async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Omit<RunningMesh, "stop">> {
-  const { places, environment, progress } = options;
+  const { places, environment, progress, signal, impatience } = options;
   for (const folder of [places.state, join(places.state, "logs"), places.run]) makePrivateFolder(folder);
   const settings = readLaunchSettings(places, environment);
   checkLaunchSettings(settings, places);
@@ -105,23 +110,23 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
 
   const trustDomain = await progress.step(
     "control plane",
-    () => startControlPlaneProcess(options, settings, closers),
+    () => unlessAborted(startControlPlaneProcess(options, settings, closers), signal),
     (domain) => `trust domain ${domain}`,
   );
   await removeOldPods(places);
-  closers.push(followDiagnostics(places.adminSocket, progress.warn));
+  closers.push(followDiagnostics(places.adminSocket, new FaultTeller({ appeared: progress.warn, mended: progress.mended })));
   const pods = new PodTable();
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
   const host = await progress.step(
     "machine",
-    () => startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, fail: failure.reject }),
+    () => startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, signal, fail: failure.reject }),
     () => Object.keys(settings.outside).join(", "),
   );
-  closers.push(() => host.stop({ drainSeconds: DRAIN_SECONDS, graceMs: STOP_GRACE_MS }));
+  closers.push(() => host.stop({ graceMs: STOP_GRACE_MS, atOnce: impatience }));
   const notReady = await progress.step(
     "workloads",
-    () => Promise.race([workloadsReady(options, pods), failure.promise]),
+    () => unlessAborted(Promise.race([workloadsReady(options, pods), failure.promise]), signal),
     () => `${pods.count} ready`,
   );
   return { settings, system, notReady, failed: failure.promise };
@@ -152,7 +157,7 @@ function findProxy({ envoy, environment }: UpOptions): Promise<EnvoyBinary> {
 }
 
 async function startControlPlaneProcess(
-  { places, profile, environment, progress }: UpOptions,
+  { places, profile, environment, progress, signal, impatience }: UpOptions,
   settings: LaunchSettings,
   closers: (() => unknown)[],
 ): Promise<string> {
@@ -168,7 +173,8 @@ async function startControlPlaneProcess(
     onEnd: (how, againInMs) =>
       progress.warn(`the control plane ended (${how}) and starts again in ${againInMs} ms; kumiko logs control-plane`),
   });
-  closers.push(() => child.stop(STOP_GRACE_MS));
+  closers.push(() => child.stop(STOP_GRACE_MS, impatience));
+  signal.addEventListener("abort", () => child.retire(), { once: true });
   const deadline = performance.now() + CONTROL_PLANE_START_MS;
   for (;;) {
     try {

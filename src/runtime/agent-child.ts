@@ -13,6 +13,8 @@ export interface AgentChildOptions {
 }
 
 export interface AgentChild {
+  /** It doesn't start again when it ends. What runs goes on. */
+  retire(): void;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -42,11 +44,15 @@ export function superviseAgent(options: AgentChildOptions): AgentChild {
     started.once("error", (error) => ended(error.message));
     started.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
   };
+  const retire = () => {
+    isStopping = true;
+    clearTimeout(timer);
+  };
   start();
   return {
+    retire,
     async stop(graceMs) {
-      isStopping = true;
-      clearTimeout(timer);
+      retire();
       const ending = child;
       if (ending?.pid === undefined) return;
       const gone = new Promise<void>((resolve) => ending.once("exit", () => resolve()));

@@ -1,4 +1,5 @@
 import type { LogFile } from "./log-file.ts";
+import { pause } from "./pause.ts";
 import type { Container } from "./pod.ts";
 import { runProbe, type ProbeTarget } from "./probe-action.ts";
 import { ProbeLoop } from "./probe-loop.ts";
@@ -14,6 +15,9 @@ export interface ContainerRunOptions {
   readonly graceMs: number;
   readonly onChange: () => void;
 }
+
+/** What a preStop hook that took the whole grace period leaves for SIGTERM, as on Kubernetes. */
+const AFTER_HOOK_MS = 2000;
 
 /** One container: its process, and probes for as long as the process runs. */
 export class ContainerRun {
@@ -51,16 +55,20 @@ export class ContainerRun {
     return this.isReady ? "" : `${this.#options.container.name}: not ready yet`;
   }
 
-  async stop(graceMs: number): Promise<void> {
+  /** preStop, SIGTERM, and SIGKILL at the deadline (of `performance.now()`); the container doesn't start again meanwhile. */
+  async stop(deadline: number): Promise<void> {
     this.#probes?.close();
-    const startedAt = performance.now();
+    this.#process.retire();
+    const leftMs = () => Math.max(0, Math.ceil(deadline - performance.now()));
+    const hasHook = this.#options.container.lifecycle?.preStop !== undefined && this.#process.isRunning && leftMs() > 0;
+    if (hasHook) await Promise.race([this.#runPreStop(leftMs()), this.#process.ended()]);
+    await this.#process.stop(hasHook ? Math.max(leftMs(), AFTER_HOOK_MS) : leftMs());
+  }
+
+  async #runPreStop(limitMs: number): Promise<void> {
     const { preStop } = this.#options.container.lifecycle ?? {};
-    if (preStop !== undefined && this.#process.isRunning && graceMs > 0) {
-      if (preStop.sleep !== undefined)
-        await new Promise((resolve) => setTimeout(resolve, Math.min((preStop.sleep?.seconds ?? 0) * 1000, graceMs)));
-      else await runProbe(preStop, this.#target(), graceMs);
-    }
-    await this.#process.stop(Math.max(0, graceMs - (performance.now() - startedAt)));
+    if (preStop?.sleep !== undefined) return await pause(Math.min((preStop.sleep.seconds ?? 0) * 1000, limitMs));
+    await runProbe(preStop ?? {}, this.#target(), limitMs);
   }
 
   #processChanged(): void {

@@ -20,6 +20,7 @@ import { RUN_MARK } from "./run-mark.ts";
 import { commandLine } from "./shell.ts";
 import type { RuntimeMode } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 export interface HostOptions {
   readonly mode: RuntimeMode;
@@ -32,6 +33,8 @@ export interface HostOptions {
   readonly machineCommand: readonly string[];
   /** ServiceEntries among the resources say what the relay may dial. */
   readonly subscribe: Subscribe;
+  /** Ends the start, where it goes on still. */
+  readonly signal?: AbortSignal;
   readonly onEvent: (event: MachineEvent) => void;
   /** The machine ended although nobody asked it to. */
   readonly onEnd: (how: string) => void;
@@ -42,8 +45,11 @@ export interface Host {
   readonly started: Promise<void>;
   /** Tells control plane and agent of every pod again. */
   refresh(): void;
-  /** Drains and ends the workloads, then the machine, then the outside programs. */
-  stop(options: { readonly drainSeconds: number; readonly graceMs: number }): Promise<void>;
+  /**
+   * Drains and ends the workloads, then the machine, then the outside programs. A machine of which nothing is heard for `graceMs` is killed; one
+   * that says that it waits for its workloads isn't, until the signal.
+   */
+  stop(options: { readonly graceMs: number; readonly atOnce?: AbortSignal }): Promise<void>;
 }
 
 const OUTSIDE_GRACE_MS = 10_000;
@@ -59,10 +65,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const unsubscribe = options.subscribe((resources) => {
     table = toOutsideTable(resources, RELAY_RANGE);
   });
-  const closeAll = async () => {
+  const closeAll = async (atOnce?: AbortSignal) => {
     unsubscribe();
     await Promise.all(ends.map((end) => end.close()));
-    await Promise.all(programs.map((program) => program.stop(OUTSIDE_GRACE_MS)));
+    const stopAll = (graceMs: number) => Promise.all(programs.map((program) => program.stop(graceMs)));
+    const hurry = () => void stopAll(0);
+    atOnce?.addEventListener("abort", hurry);
+    await stopAll(atOnce?.aborted === true ? 0 : OUTSIDE_GRACE_MS);
+    atOnce?.removeEventListener("abort", hurry);
   };
   const lookup = lookupOutside((name) =>
     options.onEvent({
@@ -86,7 +96,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     }
     await Promise.all(Object.entries(options.settings.outside).map(([name, program]) => refuseTaken(name, program)));
     programs.push(...Object.keys(options.settings.outside).map((name) => startOutside(name, options)));
-    await Promise.all(programs.map(({ ready }) => ready));
+    await unlessAborted(Promise.all(programs.map(({ ready }) => ready)), options.signal);
   } catch (thrown) {
     await closeAll();
     throw thrown;
@@ -138,8 +148,9 @@ function startMachineProcess(options: HostOptions): ChildProcess {
   return spawn(getProgram("unshare"), [...NAMESPACES, "--", getProgram("sh"), "-c", script], { env, stdio: [...stdio], detached: true });
 }
 
-function toHost(machine: ChildProcess, options: HostOptions, closeAll: () => Promise<void>): Host {
+function toHost(machine: ChildProcess, options: HostOptions, closeAll: (atOnce?: AbortSignal) => Promise<void>): Host {
   let isStopping = false;
+  let heard = () => {};
   const exited = new Promise<string>((resolve) => {
     machine.once("error", (error) => resolve(error.message));
     machine.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -152,6 +163,7 @@ function toHost(machine: ChildProcess, options: HostOptions, closeAll: () => Pro
         const event = parseLine<MachineEvent>(line);
         if (event?.kind === "started") resolve();
         if (event !== undefined) options.onEvent(event);
+        heard();
       });
     }
     void exited.then((how) => {
@@ -163,13 +175,18 @@ function toHost(machine: ChildProcess, options: HostOptions, closeAll: () => Pro
   return {
     started,
     refresh: () => order({ kind: "refresh" }),
-    async stop({ drainSeconds, graceMs }) {
+    async stop({ graceMs, atOnce }) {
       isStopping = true;
-      order({ kind: "stop", drainSeconds });
-      const timer = setTimeout(() => killMachine(machine, options.mode), graceMs);
+      order({ kind: "stop" });
+      const kill = () => killMachine(machine, options.mode);
+      const timer = setTimeout(kill, graceMs);
+      heard = () => void timer.refresh();
+      if (atOnce?.aborted === true) kill();
+      atOnce?.addEventListener("abort", kill);
       await exited;
+      atOnce?.removeEventListener("abort", kill);
       clearTimeout(timer);
-      await closeAll();
+      await closeAll(atOnce);
     },
   };
 }

@@ -2,15 +2,18 @@ import { join } from "node:path";
 import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
 import { formatRef } from "../model/resource.ts";
 import type { ServiceBody } from "../schema/bodies.ts";
+import { terminationOf } from "../schema/proxy-config.ts";
 import { findImage, toCommand } from "./container-command.ts";
 import { type DesiredWorkload, toDesiredWorkload } from "./deployment.ts";
 import { serviceVariables, toContainerEnv } from "./env.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
+import { findCalls, stopTogether } from "./mesh-stop.ts";
 import { dropOldLogs } from "./old-logs.ts";
 import type { DesiredPod, PodStatus } from "./pod.ts";
 import type { PodPorts } from "./pod-ports.ts";
-import { type PodReports, PodRun, type PodSurroundings, type ProxyControl } from "./pod-run.ts";
+import { PodRun, type StopState } from "./pod-run.ts";
+import type { PodReports, PodSurroundings, ProxyControl } from "./pod-surroundings.ts";
 import { type DeclaredResource, ResourceTable } from "./resources.ts";
 import { planRollout } from "./rollout.ts";
 import type { Sandboxes } from "./sandbox.ts";
@@ -29,7 +32,6 @@ export interface KubeletOptions {
   readonly stateDir: string;
   /** What every application finds in its environment: PATH, HOME. */
   readonly baseEnv: Readonly<Record<string, string>>;
-  readonly drainSeconds: number;
   readonly resolver?: string;
   readonly onPods?: (pods: readonly ObservedPod[]) => void;
   readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
@@ -39,6 +41,12 @@ export interface ObservedPod extends PodStatus {
   readonly namespace: string;
   readonly name: string;
   readonly workload: string;
+}
+
+/** A pod that hasn't ended yet, and what it waits for. */
+export interface WaitedFor extends StopState {
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** Runs what Deployments and StatefulSets ask for, and reports each pod: the part that a kubelet and its controllers have in a cluster. */
@@ -79,10 +87,21 @@ export class Kubelet {
     for (const run of this.#all()) run.refresh();
   }
 
-  /** Ends all pods at once; nothing starts any more. */
-  async stop(options: { readonly drainSeconds: number }): Promise<void> {
+  /** Ends all pods; nothing starts any more. */
+  async stop(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all(this.#all().map((run) => run.stop(options)));
+    await stopTogether(this.#all(), await findCalls(this.#all(), this.#options.agent, this.#table));
+  }
+
+  /** The pods that a stop waits for, and why. */
+  async waitsFor(): Promise<readonly WaitedFor[]> {
+    const found = await Promise.all(
+      this.#all().map(async (run) => {
+        const state = await run.readStopState();
+        return state && { namespace: run.pod.namespace, name: run.pod.name, ...state };
+      }),
+    );
+    return found.filter((state) => state !== undefined);
   }
 
   #all(): readonly PodRun[] {
@@ -121,7 +140,7 @@ export class Kubelet {
 
   #stopRun(key: string, run: PodRun): void {
     if (run.isStopping) return;
-    void run.stop({ drainSeconds: this.#options.drainSeconds }).then(() => {
+    void run.stop().then(() => {
       const left = (this.#runs.get(key) ?? []).filter((other) => other !== run);
       if (left.length === 0 && !this.#desired.has(key)) this.#runs.delete(key);
       else this.#runs.set(key, left);
@@ -145,6 +164,7 @@ export class Kubelet {
       ...(resolver !== undefined && { resolver }),
       openLog: (pod) => new LogFile(join(stateDir, "logs", pod.namespace, `${pod.name}.log`)),
       volumes: (pod) => toPodVolumes(pod, this.#table),
+      termination: ({ annotations }) => terminationOf(annotations, this.#table.meshConfig()?.defaultConfig),
       prepare: (pod, container, address) => this.#prepare(pod, container, address),
       onChange: () => this.#plan(),
     };

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { MeshError } from "../model/error.ts";
-import { superviseAgent } from "./agent-child.ts";
+import { type AgentChild, superviseAgent } from "./agent-child.ts";
 import { type DnsServer, startDns } from "./dns.ts";
 import { Kubelet } from "./kubelet.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
@@ -15,9 +15,10 @@ import { createNamespaceSandboxes } from "./namespace-sandbox.ts";
 import { BRIDGE_ADDRESS, machineNetwork, RELAY_RANGE } from "./network.ts";
 import { toOutsideTable } from "./outside-table.ts";
 import { createLocalPorts, namespacePorts } from "./pod-ports.ts";
-import type { PodReports, ProxyControl } from "./pod-run.ts";
+import { pause } from "./pause.ts";
+import type { PodReports, ProxyControl } from "./pod-surroundings.ts";
 import { createPortSandboxes } from "./port-sandbox.ts";
-import { dialFromSocket, type Endpoint, type Target } from "./relay.ts";
+import { dialFromSocket, type Target } from "./relay.ts";
 import { RelayTable } from "./relay-table.ts";
 import type { DeclaredResource, Subscribe } from "./resources.ts";
 import { runCommand } from "./run-command.ts";
@@ -41,8 +42,6 @@ export interface MachineOptions {
   readonly agent: ProxyControl;
   /** Command of the agent, kept running; none: it runs elsewhere. */
   readonly agentCommand?: readonly string[];
-  /** How long a proxy drains when a pod is replaced. */
-  readonly drainSeconds: number;
   readonly input?: Readable;
   readonly output?: Writable;
   /** How to end the process; tests end nothing. */
@@ -51,9 +50,10 @@ export interface MachineOptions {
 
 export interface Machine {
   readonly kubelet: Kubelet;
-  stop(options: { readonly drainSeconds: number }): Promise<void>;
+  stop(): Promise<void>;
 }
 
+const SAY_AGAIN_MS = 1000;
 const LOOPBACK_RELAY_RANGE = "127.245";
 const AGENT_GRACE_MS = 5000;
 
@@ -84,15 +84,27 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     if (hosts !== callable) kubelet.refresh();
     callable = hosts;
   });
-  const stop = async ({ drainSeconds }: { readonly drainSeconds: number }) => {
+  const stop = async () => {
     unsubscribe();
-    await kubelet.stop({ drainSeconds });
+    agent?.retire();
+    const stopped = new AbortController();
+    void sayWhatIsWaitedFor(kubelet, say, stopped.signal);
+    await kubelet.stop();
+    stopped.abort();
     await agent?.stop(AGENT_GRACE_MS);
     await Promise.all([publish.close(), outside.close()]);
     say({ kind: "stopped" });
   };
   followOrders(options, kubelet, stop);
   return { kubelet, stop };
+}
+
+async function sayWhatIsWaitedFor(kubelet: Kubelet, say: (event: MachineEvent) => void, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await pause(SAY_AGAIN_MS, signal);
+    if (signal.aborted) return;
+    say({ kind: "stopping", waitsFor: await kubelet.waitsFor() });
+  }
 }
 
 async function makeNetwork(runDir: string): Promise<void> {
@@ -134,7 +146,7 @@ function createKubelet(
   resources: () => readonly DeclaredResource[],
   say: (event: MachineEvent) => void,
 ): Kubelet {
-  const { mode, runDir, stateDir, folder, visible, images, agent, reports, drainSeconds } = options;
+  const { mode, runDir, stateDir, folder, visible, images, agent, reports } = options;
   const inNamespaces = mode === "namespaces";
   let said = "";
   let shown = "";
@@ -146,7 +158,6 @@ function createKubelet(
     images: () => images,
     folder,
     stateDir,
-    drainSeconds,
     // In namespaces the user's home is read-only.
     baseEnv: { ...toBaseEnv(process.env, inNamespaces ? "/tmp" : undefined), ...(!inNamespaces && { [RUN_MARK]: runDir }) },
     ...(resolver !== undefined && { resolver }),
@@ -184,29 +195,24 @@ function createGatewayFinder(kubelet: Kubelet, mode: RuntimeMode): (hello: Hello
   };
 }
 
-function startAgent(
-  options: MachineOptions,
-  kubelet: Kubelet,
-  say: (event: MachineEvent) => void,
-): (Endpoint & { stop(graceMs: number): Promise<void> }) | undefined {
+function startAgent(options: MachineOptions, kubelet: Kubelet, say: (event: MachineEvent) => void): AgentChild | undefined {
   if (options.agentCommand === undefined) return undefined;
   const log = new LogFile(join(options.stateDir, "logs", "agent.log"));
-  const child = superviseAgent({
+  return superviseAgent({
     command: options.agentCommand,
     env: process.env,
     log,
     onRestart: () => kubelet.refresh(),
     onEnd: (how) => say({ kind: "error", message: `the agent ended (${how}) and starts again`, help: "kumiko logs agent" }),
   });
-  return { stop: (graceMs) => child.stop(graceMs), close: async () => log.close() };
 }
 
 function followOrders(options: MachineOptions, kubelet: Kubelet, stop: Machine["stop"]): void {
   const input = options.input ?? process.stdin;
   const exit = options.exit ?? ((code) => process.exit(code));
   let stopping: Promise<void> | undefined;
-  const end = (drainSeconds: number) => {
-    stopping ??= stop({ drainSeconds }).then(
+  const end = () => {
+    stopping ??= stop().then(
       () => exit(0),
       () => exit(1),
     );
@@ -214,12 +220,12 @@ function followOrders(options: MachineOptions, kubelet: Kubelet, stop: Machine["
   createInterface(input)
     .on("line", (line) => {
       const order = parseLine<MachineOrder>(line);
-      if (order?.kind === "stop") end(order.drainSeconds);
+      if (order?.kind === "stop") end();
       else if (order?.kind === "refresh") kubelet.refresh();
     })
     .on("close", () => {
       // The host is gone. Inside a PID namespace our end is everybody's; elsewhere the processes have to be ended one by one.
       if (options.mode === "namespaces") exit(1);
-      else end(0);
+      else end();
     });
 }

@@ -1,65 +1,28 @@
-import type { Proxy } from "../model/proxy.ts";
 import { ContainerRun } from "./container-run.ts";
 import type { LogFile } from "./log-file.ts";
-import { type DesiredPod, type PodDocument, type PodStatus, toPodDocument } from "./pod.ts";
-import type { PodPorts } from "./pod-ports.ts";
-import type { ProcessCommand } from "./workload-process.ts";
-import type { Sandbox, Sandboxes } from "./sandbox.ts";
-import type { PodVolumes } from "./volume.ts";
+import { bounded } from "./pause.ts";
+import { type DesiredPod, type PodStatus, toPodDocument } from "./pod.ts";
+import { PodReporter } from "./pod-reporter.ts";
+import type { PodSurroundings } from "./pod-surroundings.ts";
+import { planDrain, waitUntilDrained } from "./proxy-drain.ts";
+import { watchProxy } from "./proxy-watch.ts";
+import { retry } from "./retry.ts";
+import type { Sandbox } from "./sandbox.ts";
 
-export interface PodRef {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-/** What the agent is told of one workload's proxy. */
-export interface ProxyRequest extends Omit<Proxy, "id" | "version"> {
-  /** Put before Envoy's command line, so that it runs in the workload's network namespace. */
-  readonly launch: readonly string[];
-  /** Resolver of the proxy, where it isn't the one of its /etc/resolv.conf: `127.0.0.1:PORT` in mode `ports`. */
-  readonly resolver?: string;
-}
-
-/** The agent, as the runtime speaks to it. Rejections are tried again. */
-export interface ProxyControl {
-  put(request: ProxyRequest): Promise<void>;
-  /** Drains the proxy for as long, then ends it; resolves when it is gone. */
-  remove(ref: PodRef, drainSeconds: number): Promise<void>;
-  /** The proxy runs and has its certificate and configuration. */
-  ready(ref: PodRef): Promise<boolean>;
-}
-
-/** The control plane's list of pods. Rejections are tried again. */
-export interface PodReports {
-  reportPod(pod: PodDocument): Promise<void>;
-  removePod(ref: PodRef): Promise<void>;
-  /** Resolves when no proxy sends new requests to the pod any more, as far as that is known; bounded by the caller. */
-  endpointGone?(ref: PodRef): Promise<void>;
-}
-
-export interface PodSurroundings {
-  readonly sandboxes: Sandboxes;
-  readonly agent: ProxyControl;
-  readonly reports: PodReports;
-  readonly ports: PodPorts;
-  readonly resolver?: string;
-  openLog(pod: DesiredPod): LogFile;
-  volumes(pod: DesiredPod): PodVolumes;
-  prepare(
-    pod: DesiredPod,
-    container: DesiredPod["spec"]["containers"][number],
-    address: string,
-  ): ProcessCommand | { readonly missing: string };
-  readonly onChange: () => void;
-}
-
-const POLL_MS = 100;
-const STEADY_POLL_MS = 1000;
 const RETRY_MS = 500;
 const ENDPOINT_GONE_MS = 2000;
 /** Control plane or agent may be gone already when everything ends. */
 const ANSWER_MS = 3000;
-const REMOVE_ATTEMPTS = 3;
+/** An Envoy that doesn't end by itself is killed by then. */
+const PROXY_END_MS = 15_000;
+
+/** What a pod that stops still waits for. */
+export interface StopState {
+  readonly waitsFor: "application" | "connections";
+  /** Open requests and connections; 0 where that isn't known. */
+  readonly open: number;
+  readonly atMostMs: number;
+}
 
 /** One pod from its namespaces to its end: sandbox, proxy, containers, probes, and what is reported of them. */
 export class PodRun {
@@ -67,25 +30,29 @@ export class PodRun {
   readonly #around: PodSurroundings;
   readonly #log: LogFile;
   readonly #containers: ContainerRun[] = [];
-  readonly #stopped = new AbortController();
+  readonly #retired = new AbortController();
+  readonly #reporter: PodReporter;
   #sandbox: Sandbox | undefined;
   #proxyReady: boolean;
   #message = "starting";
-  #reported = "";
-  #reporting: Promise<void> = Promise.resolve();
   #starting: Promise<void>;
   #stopping: Promise<void> | undefined;
+  #drainSince: number | undefined;
+  #deadline = Number.POSITIVE_INFINITY;
+  #waitsFor: StopState["waitsFor"] | undefined;
+  #withMesh = false;
 
   constructor(pod: DesiredPod, around: PodSurroundings) {
     this.pod = pod;
     this.#around = around;
     this.#log = around.openLog(pod);
     this.#proxyReady = pod.capture === "none";
+    this.#reporter = new PodReporter(around.reports, () => toPodDocument(this.pod, this.status), this.#retired.signal);
     this.#starting = this.#start();
   }
 
   get isStopping(): boolean {
-    return this.#stopping !== undefined;
+    return this.#retired.signal.aborted;
   }
 
   get status(): PodStatus {
@@ -96,7 +63,7 @@ export class PodRun {
       address,
       phase: isStarted ? "Running" : "Pending",
       ready: isStarted && waiting === undefined && !this.isStopping,
-      message: isStarted ? (waiting?.message ?? "") : this.#message,
+      message: this.isStopping ? "terminating" : isStarted ? (waiting?.message ?? "") : this.#message,
       restarts: this.#containers.reduce((sum, { restarts }) => sum + restarts, 0),
       terminating: this.isStopping,
       ...ports,
@@ -105,28 +72,122 @@ export class PodRun {
 
   /** Tells agent and control plane again: either may have started anew, or callable hosts have changed. */
   refresh(): void {
-    this.#reported = "";
-    this.#report();
+    this.#reporter.repeat();
     if (this.#sandbox !== undefined && !this.isStopping && this.pod.capture !== "none") void this.#putProxy(this.#sandbox);
   }
 
-  /** Endpoint away, proxy drained, SIGTERM, SIGKILL after the grace period; then everything of the pod is gone. */
-  stop(options: { readonly drainSeconds: number }): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainSeconds);
+  /**
+   * Ends the pod as Kubernetes does: its endpoint goes; its proxy sends clients away and serves on; preStop, SIGTERM, after the grace period
+   * SIGKILL; and when the application has ended, its proxy ends.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.retire();
+    this.#beginGrace();
+    await bounded(this.#reporter.report(), ANSWER_MS);
+    const gone = this.#around.reports.endpointGone?.(this.pod) ?? Promise.resolve();
+    await bounded(gone, Math.min(ENDPOINT_GONE_MS, this.#graceMs / 2));
+    await this.#starting;
+    await this.#drain();
+    await this.endApplication();
+    await this.end();
+  }
+
+  /** Nothing of it starts any more. What runs goes on. */
+  retire(): void {
+    this.#retired.abort();
+  }
+
+  /** Of a gateway that ends with the whole mesh: lets nobody in, and waits until the requests that are in are answered. */
+  async closeEntry(): Promise<void> {
+    await this.#starting;
+    await this.#drain();
+    this.#withMesh = true;
+    await this.#waitForProxy();
+  }
+
+  /** preStop, SIGTERM, after the grace period SIGKILL. The grace period begins here unless it has begun. */
+  async endApplication(): Promise<void> {
+    await this.#starting;
+    this.#beginGrace();
+    this.#waitsFor = "application";
+    await Promise.all(this.#containers.map((container) => container.stop(this.#deadline)));
+    this.#waitsFor = undefined;
+  }
+
+  /** Ends the proxy when nothing is open in it, or its time is over; then everything of the pod is gone. */
+  async end(): Promise<void> {
+    if (this.pod.capture !== "none" && this.#sandbox !== undefined) {
+      await this.#waitForProxy();
+      await bounded(this.#around.agent.remove(this.pod), PROXY_END_MS);
+    }
+    await this.#sandbox?.remove();
+    this.#around.ports.release(this.pod);
+    this.#log.close();
+    await this.#reporter.remove(this.pod);
+    this.#around.onChange();
+  }
+
+  /** What it waits for, and what is open; undefined where it doesn't wait. */
+  async readStopState(): Promise<StopState | undefined> {
+    if (this.#waitsFor === undefined) return undefined;
+    const atMostMs = this.#leftMs;
+    const open = this.pod.capture === "none" ? undefined : await this.#around.agent.openWork(this.pod).catch(() => undefined);
+    return { waitsFor: this.#waitsFor, open: open?.requests ?? 0, atMostMs };
+  }
+
+  async #drain(): Promise<void> {
+    if (this.pod.capture === "none" || this.#sandbox === undefined) return;
+    await bounded(this.#around.agent.drain(this.pod), ANSWER_MS);
+    this.#drainSince = performance.now();
+  }
+
+  /** One that was never ready has nothing open. */
+  async #waitForProxy(): Promise<void> {
+    if (!this.#proxyReady) return;
+    this.#beginGrace();
+    const now = performance.now();
+    const state = {
+      isGateway: this.pod.capture === "gateway",
+      withMesh: this.#withMesh,
+      drainedMs: now - (this.#drainSince ?? now),
+      leftMs: this.#leftMs,
+    };
+    this.#waitsFor = "connections";
+    await waitUntilDrained(planDrain(this.#around.termination(this.pod), state), () => this.#around.agent.openWork(this.pod));
+    this.#waitsFor = undefined;
+  }
+
+  #beginGrace(): void {
+    if (this.#deadline === Number.POSITIVE_INFINITY) this.#deadline = performance.now() + this.#graceMs;
   }
 
   async #start(): Promise<void> {
     const sandbox = await this.#retry("network", () => this.#createSandbox());
     if (sandbox === undefined) return;
     this.#sandbox = sandbox;
-    this.#report();
+    void this.#reporter.report();
     if (this.pod.capture !== "none") {
       await this.#putProxy(sandbox);
-      await this.#followProxy();
+      this.#message = "waits for its proxy";
+      await watchProxy({
+        ready: () => this.#around.agent.ready(this.pod),
+        signal: this.#retired.signal,
+        onChange: (isReady) => this.#proxyChanged(isReady),
+      });
     }
-    if (this.#stopped.signal.aborted || this.pod.capture === "gateway") return this.#changed();
+    if (this.isStopping || this.pod.capture === "gateway") return this.#changed();
     for (const container of this.pod.spec.containers) this.#containers.push(this.#startContainer(container, sandbox));
+    this.#changed();
+  }
+
+  #proxyChanged(isReady: boolean): void {
+    this.#proxyReady = isReady;
+    this.#message = isReady ? "" : "proxy isn't ready";
     this.#changed();
   }
 
@@ -169,53 +230,8 @@ export class PodRun {
     );
   }
 
-  /** Resolves when the proxy is ready for the first time; goes on watching it in the background. */
-  #followProxy(): Promise<void> {
-    return new Promise((resolve) => {
-      const ask = async () => {
-        if (this.#stopped.signal.aborted) return resolve();
-        // An agent that is away says nothing of its Envoys, which go on without it.
-        const isReady = await this.#around.agent.ready(this.pod).catch(() => this.#proxyReady);
-        if (isReady !== this.#proxyReady && !this.isStopping) {
-          this.#proxyReady = isReady;
-          this.#message = isReady ? "" : "proxy isn't ready";
-          this.#changed();
-        }
-        if (isReady) resolve();
-        const timer = setTimeout(() => void ask(), isReady ? STEADY_POLL_MS : POLL_MS);
-        this.#stopped.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-      };
-      this.#message = "waits for its proxy";
-      void ask();
-    });
-  }
-
-  async #stop(drainSeconds: number): Promise<void> {
-    const { agent, reports } = this.#around;
-    this.#report();
-    await bounded(this.#reporting, ANSWER_MS);
-    await bounded(reports.endpointGone?.(this.pod) ?? Promise.resolve(), ENDPOINT_GONE_MS);
-    this.#stopped.abort();
-    await this.#starting;
-    if (this.pod.capture !== "none") await bounded(agent.remove(this.pod, drainSeconds), drainSeconds * 1000 + ANSWER_MS);
-    await Promise.all(this.#containers.map((container) => container.stop(this.#graceMs)));
-    await this.#sandbox?.remove();
-    this.#around.ports.release(this.pod);
-    this.#log.close();
-    await this.#removeReport();
-    this.#around.onChange();
-  }
-
-  /** A pod that stays listed would stay an endpoint that is not ready: worth a few attempts, but not the end of the program. */
-  async #removeReport(): Promise<void> {
-    for (let attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
-      const removed = this.#around.reports.removePod(this.pod).then(
-        () => true,
-        () => false,
-      );
-      if (await removed) return;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  get #leftMs(): number {
+    return Math.max(0, this.#deadline - performance.now());
   }
 
   get #graceMs(): number {
@@ -223,51 +239,18 @@ export class PodRun {
   }
 
   #changed(): void {
-    this.#report();
+    void this.#reporter.report();
     this.#around.onChange();
   }
 
-  /** Sends the newest state, one report after another; a state that changed meanwhile replaces the one that waits. */
-  #report(): void {
-    this.#reporting = this.#reporting.then(async () => {
-      const document = toPodDocument(this.pod, this.status);
-      const text = JSON.stringify(document);
-      if (text === this.#reported) return;
-      try {
-        await this.#around.reports.reportPod(document);
-        this.#reported = text;
-      } catch {
-        if (!this.#stopped.signal.aborted && !this.isStopping) setTimeout(() => this.#report(), RETRY_MS);
-      }
-    });
-  }
-
   /** Tries until it works or the pod stops; what failed is the pod's message meanwhile. */
-  async #retry<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
-    while (!this.#stopped.signal.aborted) {
-      try {
-        return await attempt();
-      } catch (thrown) {
-        const message = `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
-        if (message !== this.#message) this.#log.write(`[kumiko] ${message}\n`);
-        this.#message = message;
-        this.#changed();
-        await bounded(
-          new Promise<void>((resolve) => this.#stopped.signal.addEventListener("abort", () => resolve(), { once: true })),
-          RETRY_MS,
-        );
-      }
-    }
-    return undefined;
+  #retry<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
+    const onFailure = (reason: string) => {
+      const message = `${what}: ${reason}`;
+      if (message !== this.#message) this.#log.write(`[kumiko] ${message}\n`);
+      this.#message = message;
+      this.#changed();
+    };
+    return retry(attempt, { signal: this.#retired.signal, waitMs: RETRY_MS, onFailure });
   }
-}
-
-/** Waits for a promise, but no longer than this; a rejection counts as done. */
-async function bounded(promise: Promise<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  await Promise.race([promise.catch(() => {}), limit]);
-  clearTimeout(timer);
 }

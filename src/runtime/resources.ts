@@ -1,11 +1,12 @@
 import type { Resource } from "../model/resource.ts";
+import type { MeshConfigBody } from "../schema/mesh-config.ts";
 import type { ConfigMapBody, SecretBody } from "../schema/bodies.ts";
 
 /** As much of a resource as the runtime reads. */
 export type DeclaredResource = Pick<Resource, "kind" | "metadata" | "body">;
 
 /** The kinds that `subscribe` must deliver. */
-export const RUNTIME_KINDS = ["Deployment", "StatefulSet", "ConfigMap", "Secret", "Service", "ServiceEntry"] as const;
+export const RUNTIME_KINDS = ["Deployment", "StatefulSet", "ConfigMap", "Secret", "Service", "ServiceEntry", "MeshConfig"] as const;
 
 /** Calls back with all resources of `RUNTIME_KINDS`: as soon as they are known, and after each change. Returns how to end it. */
 export type Subscribe = (listener: (resources: readonly DeclaredResource[]) => void) => () => void;
@@ -24,6 +25,12 @@ export class ResourceTable {
 
   configMap(namespace: string, name: string): ConfigMapBody | undefined {
     return this.#byKey.get(keyOf("ConfigMap", namespace, name))?.body as ConfigMapBody | undefined;
+  }
+
+  /** The mesh's settings: the first in order of namespace, where there are several. */
+  meshConfig(): MeshConfigBody | undefined {
+    const all = this.all.filter(({ kind }) => kind === "MeshConfig");
+    return all.toSorted((a, b) => (a.metadata.namespace < b.metadata.namespace ? -1 : 1))[0]?.body as MeshConfigBody | undefined;
   }
 
   secret(namespace: string, name: string): SecretBody | undefined {

@@ -62,18 +62,29 @@ export class WorkloadProcess {
     await this.#end(graceMs);
   }
 
-  /** SIGTERM, after the grace period SIGKILL; never starts again. */
-  async stop(graceMs: number): Promise<void> {
+  /** It doesn't start again. What runs goes on. */
+  retire(): void {
     this.#stopping = true;
     clearTimeout(this.#timer);
+  }
+
+  /** SIGTERM, after the grace period SIGKILL; never starts again. */
+  async stop(graceMs: number): Promise<void> {
+    this.retire();
     await this.#end(graceMs);
+  }
+
+  /** Resolves when the process that runs now has ended. */
+  async ended(): Promise<void> {
+    const child = this.#child;
+    if (child !== undefined) await new Promise<void>((resolve) => child.once("exit", () => resolve()));
   }
 
   async #end(graceMs: number): Promise<void> {
     const child = this.#child;
     if (child?.pid === undefined) return;
     const { sandbox } = this.#options;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const gone = this.ended();
     sendSignal(sandbox.findApplication(child.pid), "SIGTERM");
     const timer = setTimeout(() => sendSignal(sandbox.findApplication(child.pid ?? 0), "SIGKILL"), graceMs);
     await gone;
@@ -85,7 +96,7 @@ export class WorkloadProcess {
     this.#child = undefined;
     this.#options.sandbox.killLeftovers();
     this.message = how;
-    if (this.#stopping) return;
+    if (this.#stopping) return this.#options.onChange();
     this.restarts += 1;
     this.#retry(how, performance.now() - startedAt);
   }

@@ -91,7 +91,9 @@ export function findTerminationProblems(config: unknown): readonly { readonly pa
     ...(unreadable(terminationDrainDuration, readDuration)
       ? [{ path: ["terminationDrainDuration"], problem: "must be a duration like 5s" }]
       : []),
-    ...(unreadable(metadata[EXIT_ON_ZERO], readFlag) ? [{ path: ["proxyMetadata", EXIT_ON_ZERO], problem: 'must be "true" or "false"' }] : []),
+    ...(unreadable(metadata[EXIT_ON_ZERO], readFlag)
+      ? [{ path: ["proxyMetadata", EXIT_ON_ZERO], problem: 'must be "true" or "false"' }]
+      : []),
     ...(unreadable(metadata[MINIMUM_DRAIN], readDuration)
       ? [{ path: ["proxyMetadata", MINIMUM_DRAIN], problem: "must be a duration like 5s" }]
       : []),

@@ -22,6 +22,7 @@ export function fakeIo(
     cwd: over.cwd ?? "/",
     now: () => Date.UTC(2026, 0, 1, 1),
     signal: over.signal ?? new AbortController().signal,
+    impatience: new AbortController().signal,
     termination: new AbortController().signal,
     leaveInterruptsToParent() {},
   };

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { http } from "./harness/http.ts";
 import { kumiko, type PreparedFolder, prepareFolder, type RunningMesh, startIn } from "./harness/mesh.ts";
 import { type Footprint, findProcesses, footprintOf, remains } from "./harness/traces.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const sample = fileURLToPath(new URL("../../samples/hello", import.meta.url));
 
@@ -16,8 +17,8 @@ async function prepare(): Promise<PreparedFolder> {
   return folder;
 }
 
-async function start(folder: PreparedFolder, args: readonly string[] = []): Promise<RunningMesh> {
-  const mesh = await startIn(folder.dir, { ...folder, args });
+async function start(folder: PreparedFolder, options: { until?: string; leadsGroup?: boolean } = {}): Promise<RunningMesh> {
+  const mesh = await startIn(folder.dir, { ...folder, ...options });
   onTestFinished(() => mesh.stop());
   return mesh;
 }
@@ -55,6 +56,63 @@ describe("a mesh that runs", () => {
     expect(await mesh.ended).toBe(0);
     await expectNothingLeft(footprint, mesh.runDir, mesh.dir);
     expect(await kumiko(["down", mesh.dir], tmpdir())).toEqual({ code: 0, stdout: `no mesh runs in ${mesh.dir}\n`, stderr: "" });
+  });
+});
+
+describe("a mesh that is stopped", () => {
+  test("during its start says so, reports no state that it didn't reach, and leaves nothing", async () => {
+    const folder = await prepare();
+    edit(folder, "kumiko.yaml", (text) => text.replace("[node, app/greeter.mjs]", '[sh, -c, "sleep 1000"]'));
+    const mesh = await start(folder, { until: "√ machine" });
+    const footprint = mesh.footprint();
+    expect(await mesh.interrupt()).toBe(0);
+    expect(mesh.output()).toMatch(/– workloads +\d+\.\d s +interrupted\n\nstopping…\n(.*\n)*stopped\n$/);
+    expect(mesh.output()).not.toContain("√ workloads");
+    await expectNothingLeft(footprint, mesh.runDir, mesh.dir);
+  });
+
+  test("with its whole process group starts nothing again", async () => {
+    const mesh = await start(await prepare(), { leadsGroup: true });
+    const footprint = mesh.footprint();
+    process.kill(-mesh.pid, "SIGTERM");
+    expect(await mesh.ended).toBe(0);
+    expect(mesh.output()).not.toContain("starts again");
+    expect(mesh.output()).not.toContain("‼");
+    await expectNothingLeft(footprint, mesh.runDir, mesh.dir);
+  });
+
+  test("says which workload doesn't end; a second Ctrl-C ends it at once, and leaves nothing", async () => {
+    const folder = await prepare();
+    const deaf = `[sh, -c, "trap '' TERM; node app/greeter.mjs & while :; do wait; sleep 0.1; done"]`;
+    edit(folder, "kumiko.yaml", (text) => text.replace("[node, app/greeter.mjs]", deaf));
+    edit(folder, "manifests/greeter.yaml", (text) =>
+      text.replaceAll("    spec:\n", "    spec:\n      terminationGracePeriodSeconds: 3600\n"),
+    );
+    const mesh = await start(folder);
+    const footprint = mesh.footprint();
+    const ended = mesh.interrupt();
+    await waitFor("it says what it waits for", () => /waits for hello\/greeter-\S+: its application to end/.test(mesh.output()), {
+      explain: () => mesh.output(),
+    });
+    expect(mesh.output()).toContain("Ctrl-C again ends it at once");
+    process.kill(mesh.pid, "SIGINT");
+    expect(await ended).toBe(0);
+    await expectNothingLeft(footprint, mesh.runDir, mesh.dir);
+  });
+});
+
+describe("a fault", () => {
+  test("is one line when it appears, and one when it is mended", async () => {
+    const folder = await prepare();
+    const mesh = await start(folder);
+    const before = readFileSync(join(folder.dir, "manifests/greeter.yaml"), "utf8");
+    edit(folder, "manifests/greeter.yaml", (text) => `${text}\n---\nkind: [torn\n`);
+    await waitFor("it is told", () => mesh.output().includes("‼ "), { explain: () => mesh.output() });
+    edit(folder, "manifests/greeter.yaml", () => before);
+    await waitFor("it is said to be mended", () => mesh.output().includes("mended: "), { explain: () => mesh.output() });
+    const said = mesh.output().slice(mesh.output().indexOf("Ctrl-C stops"));
+    expect(said.match(/‼ .*greeter\.yaml:\d+/g)).toHaveLength(1);
+    expect(said.match(/mended: .*greeter\.yaml:\d+/g)).toHaveLength(1);
   });
 });
 

@@ -94,7 +94,7 @@ describe.skipIf(!isolated)("a workload in its namespaces", () => {
   });
 
   afterAll(async () => {
-    await fixture?.host.stop({ drainSeconds: 0, graceMs: 20_000 });
+    await fixture?.host.stop({ graceMs: 20_000 });
     listener?.close();
     if (fixture !== undefined) rmSync(fixture.root, { recursive: true, force: true });
   });
@@ -172,12 +172,12 @@ describe.skipIf(!isolated)("a workload in its namespaces", () => {
     expect(existsSync(join(fixture.options.folder, "written"))).toBe(false);
   });
 
-  test("stopping takes the endpoint away first, then drains the proxy, then ends the process", async () => {
+  test("stopping takes the endpoint away first, then drains the proxy, which ends last", async () => {
     fixture.set([OPENED, SERVER]);
     await until("the attacker is gone", () => fixture.pods().every(({ name }) => !name.startsWith("attacker")));
     const order = fixture.notes("order").filter((note) => JSON.stringify(note).includes("attacker"));
-    expect(order.slice(-3).map((note) => Object.keys(note)[0])).toEqual(["report", "drained", "removed"]);
-    expect(order.at(-3)).toMatchObject({ ready: false });
+    expect(order.slice(-4).map((note) => Object.keys(note)[0])).toEqual(["report", "drained", "ended", "removed"]);
+    expect(order.at(-4)).toMatchObject({ ready: false });
   });
 });
 

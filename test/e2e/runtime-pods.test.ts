@@ -52,7 +52,7 @@ describe.skipIf(system.mode !== "namespaces" || system.missing.length > 0)("pods
   });
 
   afterAll(async () => {
-    await fixture?.host.stop({ drainSeconds: 0, graceMs: 20_000 });
+    await fixture?.host.stop({ graceMs: 20_000 });
     if (fixture !== undefined) rmSync(fixture.root, { recursive: true, force: true });
   });
 

@@ -39,7 +39,7 @@ describe("workloads without namespaces", () => {
   });
 
   afterAll(async () => {
-    await fixture?.host.stop({ drainSeconds: 0, graceMs: 20_000 });
+    await fixture?.host.stop({ graceMs: 20_000 });
     if (fixture !== undefined) rmSync(fixture.root, { recursive: true, force: true });
   });
 

@@ -21,6 +21,8 @@ export interface HttpCall {
   readonly ca?: string;
   /** The address that the connection comes from. */
   readonly from?: string;
+  /** How long an answer may take; 15 s by default. */
+  readonly patienceMs?: number;
 }
 
 /** One request on a connection of its own to 127.0.0.1; the URL gives host, SNI and the path, which is sent as it is written. */
@@ -28,6 +30,7 @@ export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
   const { hostname, host, protocol } = new URL(url);
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const secure = protocol === "https:";
+  const { patienceMs = 15_000 } = call;
   const options = {
     host: "127.0.0.1",
     port: call.port,
@@ -35,7 +38,7 @@ export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
     method: call.method ?? "GET",
     headers: { host, ...call.headers },
     agent: false,
-    timeout: 15_000,
+    timeout: patienceMs,
     ...(call.from !== undefined && { localAddress: call.from }),
     ...(secure && { servername: hostname, ...(call.ca !== undefined && { ca: call.ca }) }),
   };
@@ -47,7 +50,7 @@ export function http(url: string, call: HttpCall): Promise<HttpAnswer> {
     );
     response.on("error", reject);
   });
-  sent.on("timeout", () => sent.destroy(new Error("no answer within 15 s")));
+  sent.on("timeout", () => sent.destroy(new Error(`no answer within ${patienceMs / 1000} s`)));
   sent.on("error", reject);
   sent.end(call.body);
   return promise;

@@ -86,6 +86,10 @@ export async function startMesh(
 interface StartOptions {
   /** The `kumiko` to run; this clone's by default. */
   readonly program?: string;
+  /** Ready is when this was printed; by default when all of it is up. */
+  readonly until?: string;
+  /** Leads a process group of its own, as at a terminal. */
+  readonly leadsGroup?: boolean;
   /** User and group to run it as. */
   readonly as?: { readonly uid: number; readonly gid: number };
   readonly args?: readonly string[];
@@ -96,19 +100,20 @@ interface StartOptions {
 
 /** Starts `kumiko up` on a folder as it is. */
 export async function startIn(dir: string, options: StartOptions): Promise<RunningMesh> {
-  const { program = KUMIKO, as = {}, args = [], env = {}, ports, remove } = options;
+  const { program = KUMIKO, as = {}, args = [], env = {}, ports, remove, until = "Ctrl-C stops", leadsGroup = false } = options;
   const child = spawn(program, ["up", dir, ...args], {
     ...as,
     cwd: dir,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: leadsGroup,
   });
   const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
   let printed = "";
   child.stdout.on("data", (data: Buffer) => (printed += data.toString()));
   child.stderr.on("data", (data: Buffer) => (printed += data.toString()));
   try {
-    await waitFor("kumiko up is ready", () => printed.includes("Ctrl-C stops"), {
+    await waitFor("kumiko up is ready", () => printed.includes(until), {
       timeoutMs: 120_000,
       failed: () => (child.exitCode === null ? undefined : `it ended with code ${child.exitCode}`),
       explain: () => `${printed}\n${tail(readTree(join(dir, ".kumiko/logs")))}`,

@@ -40,7 +40,6 @@ export async function startFixture(given: {
     folder,
     resourcesFile: join(root, "resources.json"),
     settings: { ...NO_SETTINGS, ...given.settings },
-    drainSeconds: 0,
   };
   for (const made of [folder, options.stateDir, options.runDir]) mkdirSync(made, { recursive: true, mode: 0o700 });
   const set = (resources: readonly DeclaredResource[]) => writeFileSync(options.resourcesFile, JSON.stringify(resources));

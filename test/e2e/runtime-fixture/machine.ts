@@ -12,7 +12,6 @@ export interface FixtureOptions {
   readonly folder: string;
   readonly resourcesFile: string;
   readonly settings: KumikoSettings;
-  readonly drainSeconds: number;
 }
 
 /** Calls back with the resources in a JSON file, and again when it changed. */
@@ -46,7 +45,6 @@ if (import.meta.main) {
     folder: options.folder,
     visible: [],
     images: options.settings.images,
-    drainSeconds: options.drainSeconds,
     subscribe: subscribeToFile(options.resourcesFile),
     reports: {
       reportPod: async (pod) => {
@@ -60,7 +58,10 @@ if (import.meta.main) {
         note("proxies", request);
         if (options.mode === "namespaces") startProxy(request.launch, request.type);
       },
-      remove: async ({ name }) => note("order", { drained: name }),
+      drain: async ({ name }) => note("order", { drained: name }),
+      openWork: async () => ({ requests: 0, connections: 0 }),
+      calledHosts: async () => [],
+      remove: async ({ name }) => note("order", { ended: name }),
       ready: async () => true,
     },
   });

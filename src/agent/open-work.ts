@@ -1,0 +1,23 @@
+/** What a proxy still has open. */
+export interface OpenWork {
+  /** Requests that are not answered yet, open WebSockets and streams, and connections that are no HTTP. */
+  readonly requests: number;
+  /** Connections, those that wait for their next request among them. */
+  readonly connections: number;
+}
+
+/** Envoy's admin page with the gauges that tell. */
+export const OPEN_WORK_PATH = `/stats?usedonly&filter=${encodeURIComponent("downstream_(cx|rq)_active$")}`;
+
+/** Reads that page. Each worker's share is also there, beside the sum; the connections of the admin itself are nobody's. */
+export function parseOpenWork(page: string): OpenWork {
+  let [connections, httpConnections, requests] = [0, 0, 0];
+  for (const line of page.split("\n")) {
+    const [, owner = "", name = "", what, value = ""] = /^(listener|http)\.(.*)\.downstream_(cx|rq)_active: (\d+)$/.exec(line) ?? [];
+    if (name === "admin" || name.startsWith("admin.") || /\.(worker_\d+|main_thread)$/.test(name)) continue;
+    if (owner === "listener") connections += what === "cx" ? Number(value) : 0;
+    else if (what === "cx") httpConnections += Number(value);
+    else requests += Number(value);
+  }
+  return { requests: requests + Math.max(0, connections - httpConnections), connections };
+}
