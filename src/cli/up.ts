@@ -31,24 +31,21 @@ export const up = defineCommand({
     const paint = painter(io.stdout, io.environment);
     const profile = toProfile(options.profile);
     const mode = options.mode === "namespaces" || options.mode === "ports" ? options.mode : undefined;
-    const starting = startUp({
-      places,
-      environment: io.environment,
-      signal: io.signal,
-      impatience: io.impatience,
-      progress: progressOn(io, paint),
-      ...(profile !== undefined && { profile }),
-      ...(mode !== undefined && { mode }),
-      ...(options.envoy !== undefined && { envoy: options.envoy }),
-    });
     try {
-      const mesh = await starting;
+      const mesh = await startUp({
+        places,
+        environment: io.environment,
+        signal: io.signal,
+        impatience: io.impatience,
+        progress: progressOn(io, paint),
+        ...(profile !== undefined && { profile }),
+        ...(mode !== undefined && { mode }),
+        ...(options.envoy !== undefined && { envoy: options.envoy }),
+      });
       io.stdout.write(whatToTry(mesh, places.root, io, paint));
       await unlessAborted(mesh.failed, io.signal).finally(() => mesh.stop());
     } catch (thrown) {
-      if (!io.signal.aborted) throw thrown;
-    } finally {
-      io.stdout.write("stopped\n");
+      if (!io.signal.aborted || thrown !== io.signal.reason) throw thrown;
     }
     return EXIT.done;
   },
@@ -74,6 +71,7 @@ function progressOn(io: Io, paint: Paint): Progress {
       }
     },
     stopping: () => stdout.write("\nstopping…\n"),
+    stopped: () => stdout.write("stopped\n"),
     mended: (text) => stdout.write(`  ${paint("√", "green")} mended: ${printableLines(text)}\n`),
     say: (text) => stdout.write(`  ${printableLines(text)}\n`),
     warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${printableLines(text)}\n`),

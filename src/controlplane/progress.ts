@@ -5,6 +5,7 @@ export interface Progress {
   say(line: string): void;
   /** What was started is stopped from here on. */
   stopping(): void;
+  stopped(): void;
   warn(line: string): void;
   /** What was warned of is gone. */
   mended(line: string): void;

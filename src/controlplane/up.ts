@@ -62,9 +62,12 @@ export async function startUp(options: UpOptions): Promise<RunningMesh> {
     command: "up",
   });
   const closers: (() => Promise<unknown> | unknown)[] = [() => releaseRun(places), () => endLeftovers(places)];
+  const nothingStarted = closers.length;
   const stop = async () => {
-    progress.stopping();
+    const isSaid = closers.length > nothingStarted || options.signal.aborted;
+    if (isSaid) progress.stopping();
     for (const close of closers.splice(0).reverse()) await close();
+    if (isSaid) progress.stopped();
   };
   try {
     // Those of a mesh that was killed: its processes may still be about to end, and to remove sockets of the same names.
@@ -73,6 +76,8 @@ export async function startUp(options: UpOptions): Promise<RunningMesh> {
     return { ...(await start(options, closers)), stop };
   } catch (error) {
     await stop();
+    // What fails when it is interrupted, as programs do that a Ctrl-C at the terminal reaches, too, is no failure.
+    options.signal.throwIfAborted();
     throw error;
   }
 }
