@@ -4,7 +4,6 @@ export { type ObservedPod, type WaitedFor } from "./kubelet.ts";
 export { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.ts";
 export { type Machine, type MachineOptions, startMachine } from "./machine.ts";
 export { type MachineEvent } from "./machine-events.ts";
-export { pause } from "./pause.ts";
 export { type PodDocument } from "./pod.ts";
 export { type OpenWork, type PodRef, type PodReports, type ProxyControl, type ProxyRequest } from "./pod-surroundings.ts";
 export { type DeclaredResource, RUNTIME_KINDS, type Subscribe } from "./resources.ts";

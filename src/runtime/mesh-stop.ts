@@ -19,7 +19,7 @@ const LAYER_MS = 2000;
 export async function stopTogether(runs: readonly PodRun[], calls: Calls): Promise<void> {
   const leaving = runs.filter(({ isStopping }) => isStopping);
   const staying = runs.filter(({ isStopping }) => !isStopping);
-  for (const run of staying) run.retire();
+  for (const run of staying) run.retire({ withMesh: true });
   const [gateways, others] = [staying.filter(isGateway), staying.filter((run) => !isGateway(run))];
   await Promise.all(gateways.map((run) => run.closeEntry()));
   const ending: Promise<void>[] = [];

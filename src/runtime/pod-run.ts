@@ -97,8 +97,9 @@ export class PodRun {
     await this.end();
   }
 
-  /** Nothing of it starts any more. What runs goes on. */
-  retire(): void {
+  /** Nothing of it starts any more. What runs goes on, until it ends by itself or with the whole mesh. */
+  retire({ withMesh = false } = {}): void {
+    this.#withMesh = withMesh;
     this.#retired.abort();
   }
 
@@ -106,7 +107,6 @@ export class PodRun {
   async closeEntry(): Promise<void> {
     await this.#starting;
     await this.#drain();
-    this.#withMesh = true;
     await this.#waitForProxy();
   }
 

@@ -176,6 +176,17 @@ describe("a mesh that stops", () => {
     expect(order.filter((what) => what === "proxy ends")).toHaveLength(3);
   });
 
+  test("waits for no idle connection, and for no time that a Pod asks for although nothing is open", async () => {
+    const proxyMetadata = { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true", MINIMUM_DRAIN_DURATION: "500s" };
+    const config = { [PROXY_CONFIG]: JSON.stringify({ proxyMetadata }) };
+    const gateway = declare("", {}, "gateway", { annotations: { "inject.istio.io/templates": "gateway", ...config } });
+    await start(gateway, declare(HANDLES_TERM, {}, "users", { annotations: config }));
+    await world.until(() => world.log("users").includes("started"));
+    world.open = { requests: 0, connections: 3 };
+    await world.kubelet.stop();
+    expect(world.told.filter((what) => what.endsWith("proxy ends")).toSorted()).toEqual(["gateway proxy ends", "users proxy ends"]);
+  });
+
   test("says what it waits for: open requests of gateways first, then applications", async () => {
     const gateway = declare("", {}, "gateway", { annotations: { "inject.istio.io/templates": "gateway" } });
     const script = "trap 'echo told' TERM; echo started; while [ ! -e leave ]; do sleep 0.05; done";
