@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { http } from "./harness/http.ts";
 import { kumiko, type RunningMesh, startMesh } from "./harness/mesh.ts";
 import { readStreamPlan, type WatchedStream, watchGrpc, watchResponse, watchWebSocket } from "./harness/streams.ts";
@@ -24,8 +24,8 @@ interface Pod {
   readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-async function podsOf(app: string): Promise<readonly { readonly name: string; readonly ready: boolean }[]> {
-  const { stdout } = await kumiko(["get", "pods", "-n", "shop", "-l", `app=${app}`, "-o", "json"], mesh.dir);
+async function podsOf(selector: string, namespace = "shop"): Promise<readonly { readonly name: string; readonly ready: boolean }[]> {
+  const { stdout } = await kumiko(["get", "pods", "-n", namespace, "-l", selector, "-o", "json"], mesh.dir);
   const { items } = JSON.parse(stdout) as { readonly items: readonly Pod[] };
   return items.map(({ metadata, status }) => ({
     name: metadata.name,
@@ -35,14 +35,27 @@ async function podsOf(app: string): Promise<readonly { readonly name: string; re
 
 /** Rolls a Deployment out; resolves when all its Pods are new and ready, but for those of before, which may still be on their way out. */
 async function rollOut(app: string, until: "ready" | "gone"): Promise<readonly string[]> {
-  const before = (await podsOf(app)).map(({ name }) => name);
+  const read = () => podsOf(`app=${app}`);
+  const before = (await read()).map(({ name }) => name);
   mesh.edit("k8s/shop.yaml", (text) => raiseRevision(text, app));
-  await waitFor(`${app} is rolled out`, async () => {
-    const now = await podsOf(app);
-    const fresh = now.filter(({ name }) => !before.includes(name));
-    return fresh.length === before.length && fresh.every(({ ready }) => ready) && (until === "ready" || now.length === fresh.length);
-  });
+  await rolledOut(app, { before, until, read });
   return before;
+}
+
+interface Rollout {
+  readonly before: readonly string[];
+  readonly until: "ready" | "gone";
+  readonly read: () => ReturnType<typeof podsOf>;
+}
+
+async function rolledOut(what: string, { before, until, read }: Rollout): Promise<void> {
+  await waitFor(`${what} is rolled out`, async () => {
+    const now = await read();
+    const fresh = now.filter(({ name }) => !before.includes(name));
+    const old = now.filter(({ name }) => before.includes(name));
+    const isDone = until === "gone" ? old.length === 0 : old.every(({ ready }) => !ready);
+    return fresh.length === before.length && fresh.every(({ ready }) => ready) && isDone;
+  });
 }
 
 function raiseRevision(manifests: string, app: string): string {
@@ -87,13 +100,51 @@ test("streams go on while another workload is rolled out, and end complete when 
   expect(ends.map(({ name, end }) => `${name}: ${end}`)).toEqual(streams.map(({ name }) => `${name}: complete`));
   for (const { name, gap } of ends) expect(gap, name).toBeLessThanOrEqual(plan.longestGapMs);
   expect(await slow).toMatchObject({ status: 200, body: "complete" });
-  await waitFor("the old Pod is gone", async () => (await podsOf("streams")).every(({ name }) => name !== old));
+  await waitFor("the old Pod is gone", async () => (await podsOf("app=streams")).every(({ name }) => name !== old));
   expect(logOf(old)).toContain("the last call: 200");
+});
+
+describe("a gateway that is rolled out", () => {
+  const gateways = () => podsOf("istio=ingressgateway", "edge");
+
+  /** Gives the next gateway another ProxyConfig; resolves with the old one's name when the new one has taken over. */
+  async function rollGatewayOut(config: string): Promise<string> {
+    const [old] = await gateways();
+    mesh.edit("k8s/edge.yaml", (text) => text.replace(/config: ".*" }/, `config: "${config}" }`));
+    await rolledOut("the gateway", { before: [old?.name ?? ""], until: "ready", read: gateways });
+    return old?.name ?? "";
+  }
+
+  const isGone = async (pod: string) => (await gateways()).every(({ name }) => name !== pod);
+  const open = () => watchResponse("SSE", `http://${HOST}/sse`, mesh.ports[0] ?? 0);
+
+  test.each([
+    ["its terminationDrainDuration", "{ proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: 1s } }"],
+    ["EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "terminationDrainDuration: 1s"],
+  ])("by %s: open streams go on, new requests go to the next, and the old one ends with its last stream", async (_, next) => {
+    const stream = open();
+    await waitFor("it has begun", () => stream.pieces() > 3);
+    const old = await rollGatewayOut(next);
+    expect((await http(`http://${HOST}/health`, { port: mesh.ports[0] ?? 0 })).status).toBe(200);
+    const enough = stream.pieces() + 60;
+    await waitFor("it goes on, longer than Istio's 5 s", () => stream.pieces() >= enough);
+    expect(await isGone(old)).toBe(false);
+    stream.close();
+    await waitFor("the old one is gone", () => isGone(old));
+  });
+
+  test("by a short terminationDrainDuration: what is open is cut then", async () => {
+    const stream = open();
+    await waitFor("it has begun", () => stream.pieces() > 3);
+    const old = await rollGatewayOut("{}");
+    expect(await stream.ended).toMatch(/^cut/);
+    await waitFor("the old one is gone", () => isGone(old));
+  });
 });
 
 test("when all stops, streams end complete, and an application's last call is answered", async () => {
   const port = mesh.ports[0] ?? 0;
-  const [pod] = await podsOf("streams");
+  const [pod] = await podsOf("app=streams");
   const streams = openStreams(port);
   await waitFor("all have begun", () => streams.every(({ pieces }) => pieces() > 3));
   expect(await mesh.interrupt()).toBe(0);
