@@ -13,6 +13,8 @@ const RETRY_MS = 500;
 const ENDPOINT_GONE_MS = 2000;
 /** Control plane or agent may be gone already when everything ends. */
 const ANSWER_MS = 3000;
+/** Requests that are in when a mesh stops have this long with all of the mesh still there. */
+const ENTRY_MS = 3000;
 /** An Envoy that doesn't end by itself is killed by then. */
 const PROXY_END_MS = 15_000;
 
@@ -39,7 +41,7 @@ export class PodRun {
   #stopping: Promise<void> | undefined;
   #drainSince: number | undefined;
   #deadline = Number.POSITIVE_INFINITY;
-  #waitsFor: StopState["waitsFor"] | undefined;
+  #waits: (Pick<StopState, "waitsFor"> & { readonly until: number }) | undefined;
   #withMesh = false;
 
   constructor(pod: DesiredPod, around: PodSurroundings) {
@@ -103,26 +105,30 @@ export class PodRun {
     this.#retired.abort();
   }
 
-  /** Of a gateway that ends with the whole mesh: lets nobody in, and waits until the requests that are in are answered. */
+  /**
+   * Of a gateway that ends with the whole mesh: lets nobody in, and waits a moment for the requests that are in. What takes longer goes on until
+   * its application ends it.
+   */
   async closeEntry(): Promise<void> {
     await this.#starting;
     await this.#drain();
-    await this.#waitForProxy();
+    await this.#waitForProxy(Math.min(ENTRY_MS, this.#graceMs));
   }
 
   /** preStop, SIGTERM, after the grace period SIGKILL. The grace period begins here unless it has begun. */
   async endApplication(): Promise<void> {
     await this.#starting;
     this.#beginGrace();
-    this.#waitsFor = "application";
+    this.#waits = { waitsFor: "application", until: this.#deadline };
     await Promise.all(this.#containers.map((container) => container.stop(this.#deadline)));
-    this.#waitsFor = undefined;
+    this.#waits = undefined;
   }
 
   /** Ends the proxy when nothing is open in it, or its time is over; then everything of the pod is gone. */
   async end(): Promise<void> {
+    this.#beginGrace();
     if (this.pod.capture !== "none" && this.#sandbox !== undefined) {
-      await this.#waitForProxy();
+      await this.#waitForProxy(this.#leftMs);
       await bounded(this.#around.agent.remove(this.pod), PROXY_END_MS);
     }
     await this.#sandbox?.remove();
@@ -134,10 +140,10 @@ export class PodRun {
 
   /** What it waits for, and what is open; undefined where it doesn't wait. */
   async readStopState(): Promise<StopState | undefined> {
-    if (this.#waitsFor === undefined) return undefined;
-    const atMostMs = this.#leftMs;
+    if (this.#waits === undefined) return undefined;
+    const { waitsFor, until } = this.#waits;
     const open = this.pod.capture === "none" ? undefined : await this.#around.agent.openWork(this.pod).catch(() => undefined);
-    return { waitsFor: this.#waitsFor, open: open?.requests ?? 0, atMostMs };
+    return { waitsFor, open: open?.requests ?? 0, atMostMs: Math.max(0, until - performance.now()) };
   }
 
   async #drain(): Promise<void> {
@@ -147,19 +153,19 @@ export class PodRun {
   }
 
   /** One that was never ready has nothing open. */
-  async #waitForProxy(): Promise<void> {
+  async #waitForProxy(leftMs: number): Promise<void> {
     if (!this.#proxyReady) return;
-    this.#beginGrace();
     const now = performance.now();
     const state = {
       isGateway: this.pod.capture === "gateway",
       withMesh: this.#withMesh,
       drainedMs: now - (this.#drainSince ?? now),
-      leftMs: this.#leftMs,
+      leftMs,
     };
-    this.#waitsFor = "connections";
-    await waitUntilDrained(planDrain(this.#around.termination(this.pod), state), () => this.#around.agent.openWork(this.pod));
-    this.#waitsFor = undefined;
+    const plan = planDrain(this.#around.termination(this.pod), state);
+    this.#waits = { waitsFor: "connections", until: now + plan.atMostMs };
+    await waitUntilDrained(plan, () => this.#around.agent.openWork(this.pod));
+    this.#waits = undefined;
   }
 
   #beginGrace(): void {
