@@ -19,6 +19,7 @@ import type { XdsService } from "../xds/index.ts";
 import { ask } from "./admin-client.ts";
 import type { Applied } from "./applied.ts";
 import type { LiveMesh } from "./live-mesh.ts";
+import { podReadiness, unreadyPods } from "./pod-readiness.ts";
 import { findHeld } from "./world.ts";
 
 export interface BackendParts {
@@ -152,6 +153,7 @@ async function listProxies(parts: BackendParts): Promise<readonly ProxyStatus[]>
   const names = new Map<string, { readonly namespace: string; readonly name: string }>();
   for (const { proxy } of parts.live.records.all()) names.set(`${proxy.namespace}/${proxy.name}`, proxy);
   for (const proxy of ofAgent) names.set(`${proxy.namespace}/${proxy.name}`, proxy);
+  for (const pod of unreadyPods(parts.live.world)) names.set(`${pod.namespace}/${pod.name}`, pod);
   return [...names.values()].flatMap(({ namespace, name }) => {
     const agent = ofAgent.find((proxy) => proxy.namespace === namespace && proxy.name === name);
     return toStatus(parts, { namespace, name }, agent) ?? [];
@@ -175,16 +177,17 @@ function toStatus(
 ): ProxyStatus | undefined {
   const record = parts.live.records.find(namespace, name);
   const live = parts.xds.status().find(({ proxy }) => proxy.namespace === namespace && proxy.name === name);
-  // A workload that has ended: its stream is gone, and so is its proxy.
-  if (live === undefined && agent === undefined) return undefined;
+  const pod = podReadiness(parts.live.world, { namespace, name });
+  // A workload that has ended: its stream is gone, and so are its proxy and its Pod.
+  if (live === undefined && agent === undefined && pod?.ready !== false) return undefined;
   const identity = { trustDomain: parts.authority.trustDomain, namespace, serviceAccount: record?.proxy.serviceAccount ?? "default" };
   const { notBefore, notAfter } = agent?.certificate ?? {};
   return {
     namespace,
     name,
     type: record?.proxy.type ?? "sidecar",
-    ready: agent?.ready ?? live !== undefined,
-    note: agent?.lastError ?? "",
+    ready: (agent?.ready ?? live !== undefined) && pod?.ready !== false,
+    note: agent?.lastError || (pod?.message ?? ""),
     version: agent?.envoy.version ?? record?.proxy.version ?? "",
     config: stateOf(live, agent, record?.acknowledgedAt),
     identity: agent?.certificate.identity ?? formatIdentity(identity),
