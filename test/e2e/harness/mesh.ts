@@ -19,10 +19,15 @@ export interface CommandResult {
 }
 
 /** Runs one `kumiko` command to its end; a failure is a result, not an exception. */
-export async function kumiko(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
+export async function kumiko(
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+  { program = KUMIKO, as }: Pick<StartOptions, "program" | "as"> = {},
+): Promise<CommandResult> {
   try {
-    const options = { cwd, timeout: 60_000, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } };
-    const { stdout, stderr } = await run(KUMIKO, [...args], options);
+    const options = { ...as, cwd, timeout: 60_000, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } };
+    const { stdout, stderr } = await run(program, [...args], options);
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string };
@@ -92,6 +97,8 @@ interface StartOptions {
   readonly leadsGroup?: boolean;
   /** User and group to run it as. */
   readonly as?: { readonly uid: number; readonly gid: number };
+  /** Put before the command: a program that becomes it. */
+  readonly launch?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly ports: readonly number[];
@@ -100,8 +107,9 @@ interface StartOptions {
 
 /** Starts `kumiko up` on a folder as it is. */
 export async function startIn(dir: string, options: StartOptions): Promise<RunningMesh> {
-  const { program = KUMIKO, as = {}, args = [], env = {}, ports, remove, until = "Ctrl-C stops", leadsGroup = false } = options;
-  const child = spawn(program, ["up", dir, ...args], {
+  const { program = KUMIKO, as = {}, launch = [], args = [], env = {}, ports, remove, until = "Ctrl-C stops", leadsGroup = false } = options;
+  const [first = program, ...rest] = [...launch, program, "up", dir, ...args];
+  const child = spawn(first, rest, {
     ...as,
     cwd: dir,
     env: { ...process.env, ...env },

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type HttpAnswer, http, type RequestHeaders } from "./http.ts";
 import { freePort } from "../../../src/testing/free-port.ts";
+import type { OrdinaryUser } from "./ordinary-user.ts";
 import { type CommandResult, kumiko, type RunningMesh, startIn } from "./mesh.ts";
 import { type DatabaseConnection, readDatabaseConnections } from "./platform-database.ts";
 import type { CallAnswer } from "./shop.ts";
@@ -47,19 +48,34 @@ export interface Platform {
   remove(): void;
 }
 
+export interface PlatformOptions {
+  /** Those of `platform-fixture`. */
+  readonly withTestWorkloads?: boolean;
+  /** Who runs it; whoever runs the tests, where nobody is named. */
+  readonly user?: OrdinaryUser;
+  /** It will run on the loopback network, where the gateway's own port is one of the machine's. */
+  readonly onLoopback?: boolean;
+  readonly args?: readonly string[];
+  readonly launch?: readonly string[];
+}
+
 /**
  * Makes a copy of the platform: its manifests can be edited, its programs are linked. With the test's own workloads unless told otherwise.
- * It lies under the repository, so that the programs find its packages wherever that is.
+ * It lies under the repository, so that the programs find its packages wherever that is; a user's lies in the user's home.
  */
-export async function copyPlatform({ withTestWorkloads = true } = {}): Promise<Platform> {
-  const cache = join(repository, "node_modules", ".cache");
-  mkdirSync(cache, { recursive: true });
-  const dir = mkdtempSync(join(cache, "kumiko-e2e-"));
-  const source = join(repository, "platform");
-  for (const folder of ["src", "scripts"]) symlinkSync(join(source, folder), join(dir, folder));
-  for (const part of ["infra", "kumiko.yaml"]) cpSync(join(source, part), join(dir, part), { recursive: true });
-  if (withTestWorkloads) addTestWorkloads(dir);
+export async function copyPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const { withTestWorkloads = true, user, onLoopback = false } = options;
+  const place = user?.home ?? join(repository, "node_modules", ".cache");
+  mkdirSync(place, { recursive: true });
+  const dir = mkdtempSync(join(place, "kumiko-e2e-"));
+  const clone = user?.clone ?? repository;
+  for (const folder of ["src", "scripts"]) symlinkSync(join(clone, "platform", folder), join(dir, folder));
+  for (const part of ["infra", "kumiko.yaml"]) cpSync(join(clone, "platform", part), join(dir, part), { recursive: true });
+  if (withTestWorkloads) addTestWorkloads(dir, clone);
+  if (onLoopback) await moveGateway(dir);
+  user?.own(dir);
   const env = {
+    ...user?.env,
     PLATFORM_GATEWAY_PORT: String(await freePort()),
     PLATFORM_DATABASE_PORT: String(await freePort()),
     PLATFORM_IDENTITY_PORT: String(await freePort()),
@@ -69,26 +85,35 @@ export async function copyPlatform({ withTestWorkloads = true } = {}): Promise<P
     // Of whoever a test registers.
     PLATFORM_PASSWORD: randomBytes(16).toString("hex"),
   };
-  return toPlatform(dir, env);
+  return toPlatform(dir, env, options);
 }
 
-function addTestWorkloads(dir: string): void {
+async function moveGateway(dir: string): Promise<void> {
+  const port = await freePort();
+  for (const file of ["kumiko.yaml", "infra/k8s/ingress/gateway-workload.yaml"]) {
+    const text = readFileSync(join(dir, file), "utf8");
+    writeFileSync(join(dir, file), text.replaceAll(/(port: |targetPort: |containerPort: )8443\b/gi, `$1${port}`));
+  }
+}
+
+function addTestWorkloads(dir: string, clone: string): void {
   cpSync(join(repository, "test/e2e/platform-fixture"), join(dir, "infra/k8s/test"), { recursive: true });
-  symlinkSync(join(repository, "test/e2e/workloads"), join(dir, "workloads"));
+  symlinkSync(join(clone, "test/e2e/workloads"), join(dir, "workloads"));
   const file = join(dir, "kumiko.yaml");
   const text = readFileSync(file, "utf8");
   const image = "images:\n  kumiko.test/echo: { command: [node, workloads/echo.ts], portEnv: PORT }\n";
   writeFileSync(file, text.replace("images:\n", image));
 }
 
-function toPlatform(dir: string, env: Platform["env"]): Platform {
+function toPlatform(dir: string, env: Platform["env"], { user, args = [], launch = [] }: PlatformOptions): Platform {
   let running: RunningMesh | undefined;
   let visitor: Promise<string> | undefined;
   const state = join(dir, ".kumiko/platform");
   const port = Number(env["PLATFORM_GATEWAY_PORT"]);
   const remove = () => rmSync(dir, { recursive: true, force: true });
   const api: Platform["api"] = (url, call) => callGateway(url, { port, ca: readFileSync(join(state, "ca/root.pem"), "utf8") }, call);
-  const run: Platform["kumiko"] = (...args) => kumiko([...args, "--dir", dir], dir, env);
+  const runner = user === undefined ? {} : { program: join(user.clone, "kumiko"), as: { uid: user.uid, gid: user.gid } };
+  const run: Platform["kumiko"] = (...words) => kumiko([...words, "--dir", dir], dir, env, runner);
   const token: Platform["token"] = async (user, ...options) => {
     const { code, stdout, stderr } = await run("token", "create", user, ...options);
     if (code !== 0) throw new Error(`no token for ${user}: ${stderr}`);
@@ -103,15 +128,16 @@ function toPlatform(dir: string, env: Platform["env"]): Platform {
       return running;
     },
     async start() {
-      running = await startIn(dir, { env, ports: [port], remove });
+      running = await startIn(dir, { ...runner, env, args, launch, ports: [port], remove });
       return running;
     },
     stop: async () => await running?.stop(),
     api,
     token,
-    async register(user, name) {
-      const options = { cwd: dir, env: { ...process.env, ...env, PLATFORM_STATE: state } };
-      const { stdout } = await promisify(execFile)(process.execPath, ["scripts/register.ts", user, `--name=${name}`], options);
+    async register(who, name) {
+      const options = { ...runner.as, cwd: dir, env: { ...process.env, ...env, PLATFORM_STATE: state } };
+      const node = user === undefined ? process.execPath : join(user.clone, "node_modules/.bin/node");
+      const { stdout } = await promisify(execFile)(node, ["scripts/register.ts", who, `--name=${name}`], options);
       return stdout.trim();
     },
     kumiko: run,
