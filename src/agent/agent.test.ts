@@ -49,6 +49,8 @@ function spec(name: string): ProxySpec {
     network: "",
     locality: "",
     localPorts: {},
+    localAddresses: {},
+    outsidePorts: {},
     dnsCapture: false,
     launch: [],
   };

@@ -19,6 +19,8 @@ const sidecar: ProxySpec = {
   network: "n1",
   locality: "eu/a/1",
   localPorts: { "b:80": 31_000 },
+  localAddresses: { b: "127.70.0.1" },
+  outsidePorts: { "c.com:443": 20_443 },
   dnsCapture: true,
   launch: [],
 };
@@ -61,6 +63,9 @@ test("the node says what Istio's agent would say of the workload", () => {
         SERVICE_ACCOUNT: "users",
         INTERCEPTION_MODE: "REDIRECT",
         DNS_CAPTURE: "true",
+        KUMIKO_LOCAL_PORTS: { "b:80": 31_000 },
+        KUMIKO_LOCAL_ADDRESSES: { b: "127.70.0.1" },
+        KUMIKO_OUTSIDE_PORTS: { "c.com:443": 20_443 },
       },
     },
   });

@@ -68,7 +68,7 @@ export function nodeId(spec: ProxySpec): string {
   return `${spec.type}~${spec.addresses[0] ?? "0.0.0.0"}~${spec.name}.${spec.namespace}~${spec.namespace}.svc.cluster.local`;
 }
 
-/** The node's metadata with Istio's keys, and one of our own for the ports that stand for services where nothing is captured. */
+/** The node's metadata with Istio's keys, and ours for what stands for services where nothing is captured. */
 export function nodeMetadata(spec: ProxySpec) {
   return {
     NAME: spec.name,
@@ -81,6 +81,8 @@ export function nodeMetadata(spec: ProxySpec) {
     INTERCEPTION_MODE: spec.capture === "redirect" ? "REDIRECT" : "NONE",
     DNS_CAPTURE: String(spec.dnsCapture),
     KUMIKO_LOCAL_PORTS: { ...spec.localPorts },
+    KUMIKO_LOCAL_ADDRESSES: { ...spec.localAddresses },
+    KUMIKO_OUTSIDE_PORTS: { ...spec.outsidePorts },
   };
 }
 

@@ -78,6 +78,8 @@ describe("the control API", () => {
     { title: "a service account with a slash", body: JSON.stringify({ ...good, serviceAccount: "a/b" }) },
     { title: "a label that is a number", body: JSON.stringify({ ...good, labels: { app: 1 } }) },
     { title: "a port out of range", body: JSON.stringify({ ...good, localPorts: { "a:80": 70_000 } }) },
+    { title: "a local address that others reach", body: JSON.stringify({ ...good, localAddresses: { a: "0.0.0.0" } }) },
+    { title: "an outside port that is a text", body: JSON.stringify({ ...good, outsidePorts: { "a:80": "80" } }) },
     { title: "a resolver that is a name", body: JSON.stringify({ ...good, resolver: "dns.example:53" }) },
     { title: "a NUL in the launch prefix", body: JSON.stringify({ ...good, launch: ["a\0b"] }) },
     {

@@ -42,6 +42,8 @@ export function readProxySpec(namespace: string, name: string, body: unknown): P
     network: readText(fields, "network", ""),
     locality: readText(fields, "locality", ""),
     localPorts: readMap(fields, "localPorts", isPort, MAX_LOCAL_PORTS),
+    localAddresses: readMap(fields, "localAddresses", isLoopback, MAX_LOCAL_PORTS),
+    outsidePorts: readMap(fields, "outsidePorts", isPort, MAX_LOCAL_PORTS),
     dnsCapture: fields["dnsCapture"] === true,
     launch: readTexts(fields, "launch"),
     ...readResolver(fields["resolver"]),
@@ -98,6 +100,10 @@ function readMap<T>(
 
 function isText(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_TEXT && !value.includes("\0");
+}
+
+function isLoopback(value: unknown): value is string {
+  return typeof value === "string" && value.startsWith("127.") && isIp(value);
 }
 
 function isPort(value: unknown): value is number {

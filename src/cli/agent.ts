@@ -92,6 +92,8 @@ function toProxySpec(name: string, namespace: string, options: OptionValues<type
     locality: "",
     capture: options.capture === "none" ? "none" : "redirect",
     localPorts: {},
+    localAddresses: {},
+    outsidePorts: {},
     dnsCapture: false,
     launch: [],
   };

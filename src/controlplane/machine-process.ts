@@ -13,7 +13,8 @@ import { type AdminAnswer, type AdminRequest, ask, messageOf } from "./admin-cli
 import { meshSettled } from "./mesh-settled.ts";
 import { followFeed } from "./resource-feed.ts";
 
-export interface MachineProcessOptions extends Pick<MachineOptions, "mode" | "runDir" | "stateDir" | "folder" | "visible" | "images"> {
+export interface MachineProcessOptions
+  extends Pick<MachineOptions, "mode" | "mountWay" | "runDir" | "stateDir" | "folder" | "visible" | "images"> {
   readonly agentCommand: readonly string[];
   readonly adminSocket: string;
   readonly agentSocket: string;

@@ -39,7 +39,14 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
   const controlPlane = { socket: places.controlPlaneSocket };
   writeAtomically(agentFile, JSON.stringify({ ...common, controlPlane, trustDomain, envoyPath: envoy.path, generation: randomUUID() }));
   const folders = { folder: places.root, visible: visibleFolders(places.root) };
-  const machine = { ...common, ...folders, mode: system.mode, images: settings.images };
+  const { mode, mounts } = system;
+  const machine = {
+    ...common,
+    ...folders,
+    mode,
+    ...(mounts?.way !== undefined && { mountWay: mounts.way }),
+    images: settings.images,
+  };
   const sockets = { adminSocket: places.adminSocket, agentSocket: places.agentSocket, feedSocket: places.feedSocket };
   writeAtomically(machineFile, JSON.stringify({ ...machine, ...sockets, agentCommand: [...selfCommand(), "agent", "--of-up", agentFile] }));
   const { warn, mended, say } = parts.progress;
@@ -47,7 +54,7 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
   const host = await startHost({
     ...common,
     signal: parts.signal,
-    mode: system.mode,
+    mode,
     folder: places.root,
     settings,
     machineCommand: [...selfCommand(), "machine", machineFile],

@@ -8,6 +8,7 @@ import { ask } from "./admin-client.ts";
 import type { Environment, Places } from "./config.ts";
 import { FaultTeller } from "./fault-teller.ts";
 import { followDiagnostics } from "./follow-diagnostics.ts";
+import { checkNames } from "./check-names.ts";
 import { checkLaunchSettings, checkResourcesExist, type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { claimRun, makePrivateFolder, releaseRun, startTimeOf, writeAtomically } from "./lifecycle.ts";
@@ -118,6 +119,7 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
     () => unlessAborted(startControlPlaneProcess(options, settings, closers), signal),
     (domain) => `trust domain ${domain}`,
   );
+  await checkNames(system, places.adminSocket);
   await removeOldPods(places);
   closers.push(followDiagnostics(places.adminSocket, new FaultTeller({ appeared: progress.warn, mended: progress.mended })));
   const pods = new PodTable();

@@ -160,6 +160,8 @@ describe("scopeFor", () => {
     { field: "namespace", over: { namespace: "other" }, shared: false },
     { field: "capture", over: { capture: "none" }, shared: false },
     { field: "localPorts", over: { localPorts: { "a:1": 2 } }, shared: false },
+    { field: "localAddresses", over: { localAddresses: { a: "127.70.0.1" } }, shared: false },
+    { field: "outsidePorts", over: { outsidePorts: { "a:1": 2 } }, shared: false },
     { field: "dnsCapture", over: { dnsCapture: false }, shared: false },
   ] as const)("another $field: shared $shared", ({ over, shared }) => {
     expect(scopeFor(mesh, sidecar(over)).key === base).toBe(shared);

@@ -18,6 +18,8 @@ export interface ProxyView {
   readonly labels: Readonly<Record<string, string>>;
   readonly capture: Proxy["capture"];
   readonly localPorts: Readonly<Record<string, number>>;
+  readonly localAddresses: Readonly<Record<string, string>>;
+  readonly outsidePorts: Readonly<Record<string, number>>;
   readonly dnsCapture: boolean;
   /** At gateways: the port of a Service in front of the proxy to the port that the proxy must bind for it. */
   readonly targetPorts: Readonly<Record<string, number>>;
@@ -93,7 +95,7 @@ function buildScope(mesh: Mesh, proxy: Proxy, view: ProxyView): Scope {
 }
 
 function viewOf(mesh: Mesh, proxy: Proxy): ProxyView {
-  const { type, namespace, capture, localPorts, dnsCapture } = proxy;
+  const { type, namespace, capture, localPorts, localAddresses, outsidePorts, dnsCapture } = proxy;
   const labels: Record<string, string> = {};
   for (const name of labelNames(mesh)) {
     const value = proxy.labels[name];
@@ -103,7 +105,7 @@ function viewOf(mesh: Mesh, proxy: Proxy): ProxyView {
     type === "router"
       ? { targetPorts: targetPortsOf(mesh, proxy), trustedHops: trustedHopsOf(mesh, proxy) }
       : { targetPorts: {}, trustedHops: 0 };
-  return { type, namespace, labels, capture, localPorts, dnsCapture, ...ofRouter };
+  return { type, namespace, labels, capture, localPorts, localAddresses, outsidePorts, dnsCapture, ...ofRouter };
 }
 
 /** The Pod's own ProxyConfig counts before the mesh's (Istio, ProxyConfig). */

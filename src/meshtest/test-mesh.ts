@@ -200,6 +200,8 @@ function toProxy(workload: TestWorkload, mesh: Mesh): Proxy {
     version: ENVOY_VERSION,
     capture: "redirect",
     localPorts: {},
+    localAddresses: {},
+    outsidePorts: {},
     dnsCapture: type === "sidecar",
   };
 }

@@ -16,11 +16,15 @@ export interface Proxy {
   readonly version: string;
   /**
    * How traffic gets to the proxy. `redirect`: iptables to 15001 and 15006 (INTERCEPTION_MODE REDIRECT). `none`: explicit local ports, where
-   * the system has no namespaces: the proxy binds one port for each destination in `localPorts`.
+   * the system has no namespaces: the proxy binds one loopback port for each destination in `localPorts`.
    */
   readonly capture: "redirect" | "none";
   /** `host:port` of a service to the loopback port that stands for it; only with capture `none`. */
   readonly localPorts: Readonly<Record<string, number>>;
+  /** Host of a service to the loopback address that stands for it, on which `localPorts` are bound; 127.0.0.1 for those that are not named. */
+  readonly localAddresses: Readonly<Record<string, string>>;
+  /** `host:port` outside of the mesh to the port on which what its name leads to takes connections for it; the same one where none is named. */
+  readonly outsidePorts: Readonly<Record<string, number>>;
   /** The proxy answers its workload's DNS queries (DNS_CAPTURE). */
   readonly dnsCapture: boolean;
 }

@@ -14,6 +14,7 @@ import type { DesiredPod, PodStatus } from "./pod.ts";
 import type { PodPorts } from "./pod-ports.ts";
 import { PodRun, type StopState } from "./pod-run.ts";
 import type { PodReports, PodSurroundings, ProxyControl } from "./pod-surroundings.ts";
+import { portVariables } from "./port-variables.ts";
 import { type DeclaredResource, ResourceTable } from "./resources.ts";
 import { planRollout } from "./rollout.ts";
 import type { Sandboxes } from "./sandbox.ts";
@@ -196,15 +197,14 @@ export class Kubelet {
     return { ...command, env: values };
   }
 
-  /** Tells the program its port where the image says how. */
+  /** Tells the program its ports where the image says how. */
   #portEnv(
     pod: DesiredPod,
     container: DesiredPod["spec"]["containers"][number],
     image: ImageCommand | undefined,
   ): Readonly<Record<string, string>> {
-    const declared = container.ports?.[0]?.containerPort;
-    if (image?.portEnv === undefined || declared === undefined) return {};
-    return { [image.portEnv]: String(this.#options.ports.appPort(pod, declared)) };
+    const variables = [...portVariables(container, image)];
+    return Object.fromEntries(variables.map(([declared, name]) => [name, String(this.#options.ports.appPort(pod, declared))]));
   }
 
   #serviceVariables(pod: DesiredPod, ports: PodPorts): Readonly<Record<string, string>> {

@@ -48,6 +48,16 @@ publish:
       said: "kumiko.yaml:3 KMK1001 images.a.command: a list is needed",
     },
     {
+      title: "ports that no variable stands for",
+      text: "images:\n  a:\n    command: [x]\n    portEnv: { http: 1 }",
+      said: "kumiko.yaml:4 KMK1001 images.a.portEnv.http: a string is needed",
+    },
+    {
+      title: "a list of variables",
+      text: "images:\n  a:\n    command: [x]\n    portEnv: [PORT]",
+      said: "kumiko.yaml:4 KMK1001 images.a.portEnv: a variable is needed, or a map of ports to variables",
+    },
+    {
       title: "a list of maps",
       text: "images:\n  a:\n    command: [{}]",
       said: "kumiko.yaml:3 KMK1001 images.a.command: a list of strings is needed",
@@ -91,6 +101,12 @@ publish:
   ])("names $title with file and line", ({ text, said }) => {
     const found = read(text).said;
     expect(found[0]?.startsWith(said), found.join("\n")).toBe(true);
+  });
+
+  test("each port of an image may have a variable of its own", () => {
+    const { settings, said } = read("images:\n  a: { command: [x], portEnv: { http: PORT, 9090: GRPC_PORT } }");
+    expect(said).toEqual([]);
+    expect(settings.images["a"]?.portEnv).toEqual({ 9090: "GRPC_PORT", http: "PORT" });
   });
 
   test("what is wrong is left out, the rest counts", () => {

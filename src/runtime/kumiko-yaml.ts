@@ -13,8 +13,11 @@ export interface ImageCommand {
   /** Relative to the folder of `kumiko.yaml`. */
   readonly workingDir: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Variables that tell the program which port to listen on; used where replicas share one address. */
-  readonly portEnv: string | undefined;
+  /**
+   * Variables that tell the program which ports to listen on, by name or number of the declared port; one variable alone is for the first.
+   * Used where replicas share one address.
+   */
+  readonly portEnv: string | Readonly<Record<string, string>> | undefined;
 }
 
 /** A program outside of the mesh (a database, an identity provider) that `kumiko up` starts on the host. */
@@ -150,8 +153,14 @@ function readImage(reader: Reader, value: unknown, path: JsonPath): ImageCommand
     args: reader.words(fields["args"], [...path, "args"]),
     workingDir: reader.text(fields["workingDir"], [...path, "workingDir"]) ?? ".",
     env: readEnv(reader, fields["env"], [...path, "env"]),
-    portEnv: reader.text(fields["portEnv"], [...path, "portEnv"]),
+    portEnv: readPortEnv(reader, fields["portEnv"], [...path, "portEnv"]),
   };
+}
+
+function readPortEnv(reader: Reader, value: unknown, path: JsonPath): ImageCommand["portEnv"] {
+  if (value === undefined || typeof value === "string") return value;
+  if (!isRecord(value)) return reader.wrong("a variable is needed, or a map of ports to variables", path);
+  return reader.each(value, path, (entry, at) => reader.text(entry, at));
 }
 
 function readOutside(reader: Reader, value: unknown, path: JsonPath, fill: Fill): OutsideProgram | undefined {

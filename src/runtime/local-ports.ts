@@ -31,20 +31,86 @@ export class PortAllocator {
   }
 }
 
-/** `host:port` of everything that a workload may call: every Service's ports, and those of ServiceEntries' hosts without a wildcard. */
-export function callableHosts(resources: readonly DeclaredResource[]): readonly string[] {
-  const hosts: string[] = [];
-  for (const { kind, metadata, body } of resources) {
-    if (kind === "Service") {
-      const { spec } = body as ServiceBody;
-      if (spec?.type === "ExternalName") continue;
-      for (const { port } of spec?.ports ?? []) hosts.push(`${metadata.name}.${metadata.namespace}.svc.cluster.local:${port}`);
-    } else if (kind === "ServiceEntry") {
-      const { spec } = body as ServiceEntryBody;
-      for (const host of spec?.hosts ?? []) {
-        if (!host.includes("*")) for (const { number } of spec?.ports ?? []) hosts.push(`${host}:${number}`);
-      }
-    }
+/** A host that workloads may call, with its ports. */
+export interface CallableHost {
+  readonly host: string;
+  readonly ports: readonly number[];
+  /** It lies outside of the mesh, as far as its ServiceEntry says. */
+  readonly isOutside: boolean;
+  /** Namespaces that see it; undefined: all. */
+  readonly namespaces: readonly string[] | undefined;
+}
+
+/** Everything that a workload may call: every Service, and ServiceEntries' hosts without a wildcard. In order of host. */
+export function callableHosts(resources: readonly DeclaredResource[]): readonly CallableHost[] {
+  const hosts = resources.flatMap((resource) => {
+    if (resource.kind === "Service") return ofService(resource);
+    return resource.kind === "ServiceEntry" ? ofServiceEntry(resource) : [];
+  });
+  return hosts.toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
+}
+
+/** What a namespace sees of them: ports by host, in order. */
+export function callableFrom(hosts: readonly CallableHost[], namespace: string): ReadonlyMap<string, readonly number[]> {
+  const seen = new Map<string, readonly number[]>();
+  for (const { host, ports, namespaces } of hosts) {
+    if (namespaces !== undefined && !namespaces.includes(namespace)) continue;
+    seen.set(
+      host,
+      [...new Set([...(seen.get(host) ?? []), ...ports])].toSorted((a, b) => a - b),
+    );
   }
-  return [...new Set(hosts)].toSorted();
+  return seen;
+}
+
+const SHOWN = 5;
+
+/** What is declared and yet can't be called by its name and port, and how it could be. */
+export function findUncallable(
+  hosts: readonly CallableHost[],
+  { lowestPort, hasNames }: { readonly lowestPort: number; readonly hasNames: boolean },
+): readonly { readonly kind: "error"; readonly message: string; readonly help: string }[] {
+  if (!hasNames) {
+    const outside = hosts.filter(({ isOutside }) => isOutside).map(({ host }) => host);
+    if (outside.length === 0) return [];
+    const help = "allow network or mount namespaces, or run kumiko up as root";
+    return [{ kind: "error", message: `workloads can't look up ${listed(outside)}: there are no mount namespaces here`, help }];
+  }
+  const low = hosts.flatMap(({ host, ports }) => ports.filter((port) => port < lowestPort).map((port) => ({ host, port })));
+  if (low.length === 0) return [];
+  const start = Math.min(...low.map(({ port }) => port));
+  return [
+    {
+      kind: "error",
+      message: `workloads can't connect to ${listed(low.map(({ host, port }) => `${host}:${port}`))}: only root listens on ports below ${lowestPort} here`,
+      help: `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=${start}, then kumiko up again; a Service is also where its NAME_SERVICE_HOST and NAME_SERVICE_PORT say`,
+    },
+  ];
+}
+
+function listed(names: readonly string[]): string {
+  const unique = [...new Set(names)];
+  const more = unique.length - SHOWN;
+  return unique.slice(0, SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+function ofService({ metadata, body }: DeclaredResource): readonly CallableHost[] {
+  const { spec } = body as ServiceBody;
+  if (spec?.type === "ExternalName" || !spec?.ports?.length) return [];
+  const exportTo = metadata.annotations["networking.istio.io/exportTo"]?.split(",").map((name) => name.trim());
+  const host = `${metadata.name}.${metadata.namespace}.svc.cluster.local`;
+  return [{ host, ports: spec.ports.map(({ port }) => port), isOutside: false, namespaces: toNamespaces(exportTo, metadata.namespace) }];
+}
+
+function ofServiceEntry({ metadata, body }: DeclaredResource): readonly CallableHost[] {
+  const { spec } = body as ServiceEntryBody;
+  const ports = (spec?.ports ?? []).map(({ number }) => number);
+  const hosts = (spec?.hosts ?? []).filter((host) => ports.length > 0 && !host.includes("*"));
+  const namespaces = toNamespaces(spec?.exportTo, metadata.namespace);
+  return hosts.map((host) => ({ host: host.toLowerCase(), ports, isOutside: true, namespaces }));
+}
+
+function toNamespaces(exportTo: readonly string[] | undefined, own: string): readonly string[] | undefined {
+  if (exportTo === undefined || exportTo.length === 0 || exportTo.includes("*")) return undefined;
+  return exportTo.map((name) => (name === "." ? own : name));
 }

@@ -7,27 +7,28 @@ import { type AgentChild, superviseAgent } from "./agent-child.ts";
 import { type DnsServer, startDns } from "./dns.ts";
 import { Kubelet } from "./kubelet.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
-import { callableHosts } from "./local-ports.ts";
 import { LogFile } from "./log-file.ts";
+import { findLowestPort, LoopbackAddresses } from "./loopback.ts";
 import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
 import { type Hello, MACHINE_SOCKET } from "./machine-protocol.ts";
-import { createNamespaceSandboxes } from "./namespace-sandbox.ts";
+import type { MountWay } from "./mount-way.ts";
 import { BRIDGE_ADDRESS, machineNetwork, RELAY_RANGE } from "./network.ts";
 import { toOutsideTable } from "./outside-table.ts";
-import { createLocalPorts, namespacePorts } from "./pod-ports.ts";
 import { pause } from "./pause.ts";
 import type { PodReports, ProxyControl } from "./pod-surroundings.ts";
-import { createPortSandboxes } from "./port-sandbox.ts";
 import { dialFromSocket, type Target } from "./relay.ts";
 import { RelayTable } from "./relay-table.ts";
-import type { DeclaredResource, Subscribe } from "./resources.ts";
+import type { Subscribe } from "./resources.ts";
 import { runCommand } from "./run-command.ts";
 import { RUN_MARK } from "./run-mark.ts";
 import type { RuntimeMode } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
+import { type WorkloadMode, workloadMode } from "./workload-mode.ts";
 
 export interface MachineOptions {
   readonly mode: RuntimeMode;
+  /** In mode `ports`: how workloads get names of their own; undefined: they can't. */
+  readonly mountWay?: MountWay;
   /** Sockets (0700); must be short. */
   readonly runDir: string;
   readonly stateDir: string;
@@ -54,7 +55,6 @@ export interface Machine {
 }
 
 const SAY_AGAIN_MS = 1000;
-const LOOPBACK_RELAY_RANGE = "127.245";
 const AGENT_GRACE_MS = 5000;
 
 /**
@@ -70,19 +70,18 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const outside = await startOutside(options, (error) =>
     say({ kind: "error", message: error.message, ...(error.help && { help: error.help }) }),
   );
-  let resources: readonly DeclaredResource[] = [];
-  const kubelet = createKubelet(options, outside.resolver, () => resources, say);
+  const workloads = workloadMode(options, outside);
+  const kubelet = createKubelet(options, workloads, outside.resolver, say);
   const publish = await dialFromSocket(join(options.runDir, MACHINE_SOCKET), createGatewayFinder(kubelet, options.mode));
   const agent = startAgent(options, kubelet, say);
   say({ kind: "started" });
-  let callable = "";
   const unsubscribe = options.subscribe((next) => {
-    resources = next;
-    void outside.relay.set(toOutsideTable(next, outside.range));
+    void outside.relay.set(toOutsideTable(next, outside.place));
+    const isChanged = workloads.setResources(next);
     kubelet.setResources(next);
-    const hosts = options.mode === "ports" ? callableHosts(next).join(" ") : "";
-    if (hosts !== callable) kubelet.refresh();
-    callable = hosts;
+    if (!isChanged) return;
+    kubelet.refresh();
+    for (const event of workloads.problems()) say(event);
   });
   const stop = async () => {
     unsubscribe();
@@ -122,19 +121,24 @@ async function makeNetwork(runDir: string): Promise<void> {
 
 interface Outside {
   readonly relay: RelayTable;
-  readonly range: string;
+  /** Where its listeners are: see `toOutsideTable`. */
+  readonly place: string | ((host: string) => string);
+  readonly lowestPort: number;
   readonly resolver: string | undefined;
   close(): Promise<void>;
 }
 
 async function startOutside(options: MachineOptions, onError: (error: MeshError) => void): Promise<Outside> {
   const inNamespaces = options.mode === "namespaces";
-  const relay = new RelayTable({ runDir: options.runDir, ownNetwork: inNamespaces, onError });
+  const lowestPort = inNamespaces ? 1 : await findLowestPort();
+  const relay = new RelayTable({ runDir: options.runDir, ownNetwork: inNamespaces, lowestPort, onError });
+  const addresses = new LoopbackAddresses(`relay of ${options.runDir}`);
   const where = inNamespaces ? { address: BRIDGE_ADDRESS, port: 53 } : { address: "127.0.0.1", port: 0 };
   const dns: DnsServer = await startDns({ ...where, find: (name) => relay.find(name) });
   return {
     relay,
-    range: inNamespaces ? RELAY_RANGE : LOOPBACK_RELAY_RANGE,
+    place: inNamespaces ? RELAY_RANGE : (host) => addresses.get(host),
+    lowestPort,
     resolver: inNamespaces ? undefined : `127.0.0.1:${dns.port}`,
     close: async () => void (await Promise.all([relay.close(), dns.close()])),
   };
@@ -142,17 +146,17 @@ async function startOutside(options: MachineOptions, onError: (error: MeshError)
 
 function createKubelet(
   options: MachineOptions,
+  { sandboxes, ports }: WorkloadMode,
   resolver: string | undefined,
-  resources: () => readonly DeclaredResource[],
   say: (event: MachineEvent) => void,
 ): Kubelet {
-  const { mode, runDir, stateDir, folder, visible, images, agent, reports } = options;
+  const { mode, runDir, stateDir, folder, images, agent, reports } = options;
   const inNamespaces = mode === "namespaces";
   let said = "";
   let shown = "";
   return new Kubelet({
-    sandboxes: inNamespaces ? createNamespaceSandboxes({ hidden: [runDir, stateDir], folder, visible }) : createPortSandboxes(),
-    ports: inNamespaces ? namespacePorts : createLocalPorts({ images: () => images, callable: () => callableHosts(resources()) }),
+    sandboxes,
+    ports,
     agent,
     reports,
     images: () => images,

@@ -15,9 +15,9 @@ const LITERAL = /^\d{1,3}(\.\d{1,3}){3}$/;
 
 /**
  * Every outside host and literal address that ServiceEntries open, each with its ports. Relay addresses follow from the name alone (the next
- * free one where two names meet), so that they are the same after a restart. `range` holds the first two octets.
+ * free one where two names meet), so that they are the same after a restart. `place` holds the first two octets, or gives the address.
  */
-export function toOutsideTable(resources: readonly DeclaredResource[], range: string): readonly OutsideHost[] {
+export function toOutsideTable(resources: readonly DeclaredResource[], place: string | ((host: string) => string)): readonly OutsideHost[] {
   const opened = new Map<string, Set<number>>();
   for (const resource of resources) {
     if (resource.kind === "ServiceEntry") collect(resource.body as ServiceEntryBody, opened);
@@ -26,7 +26,7 @@ export function toOutsideTable(resources: readonly DeclaredResource[], range: st
   const table: OutsideHost[] = [];
   for (const [name, ports] of [...opened].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const isLiteral = LITERAL.test(name);
-    const address = isLiteral ? name : toRelayAddress(name, range, taken);
+    const address = isLiteral ? name : typeof place === "string" ? toRelayAddress(name, place, taken) : place(name);
     table.push({ host: isLiteral ? "" : name, address, ports: [...ports].toSorted((a, b) => a - b) });
   }
   return table;

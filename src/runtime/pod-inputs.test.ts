@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { nextBackoff } from "./backoff.ts";
 import { findImage, toCommand } from "./container-command.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
-import { callableHosts, PortAllocator } from "./local-ports.ts";
+import { PortAllocator } from "./local-ports.ts";
 import { LogFile } from "./log-file.ts";
 import type { DesiredPod } from "./pod.ts";
 import { commandLine } from "./shell.ts";
@@ -149,15 +149,5 @@ describe("small parts", () => {
     b.get("another");
     expect(a.get("x")).toBe(b.get("x"));
     expect(new Set(Array.from({ length: 5000 }, (_, i) => a.get(`n${i}`))).size).toBe(5000);
-  });
-
-  test("every port of a Service and of a ServiceEntry's plain hosts can be called", () => {
-    const metadata = { name: "users", namespace: "shop", labels: {}, annotations: {} };
-    expect(
-      callableHosts([
-        { kind: "Service", metadata, body: { spec: { ports: [{ port: 80 }, { port: 81 }] } } },
-        { kind: "ServiceEntry", metadata, body: { spec: { hosts: ["a.com", "*.b.com"], ports: [{ number: 443 }] } } },
-      ]),
-    ).toEqual(["a.com:443", "users.shop.svc.cluster.local:80", "users.shop.svc.cluster.local:81"]);
   });
 });

@@ -1,8 +1,10 @@
 import type { Proxy } from "../model/proxy.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { findImage } from "./container-command.ts";
-import { PortAllocator } from "./local-ports.ts";
+import { type CallableHost, callableFrom, PortAllocator } from "./local-ports.ts";
+import { LoopbackAddresses, toOpenPorts } from "./loopback.ts";
 import type { DesiredPod, PodStatus } from "./pod.ts";
+import { portVariables } from "./port-variables.ts";
 
 /** How a pod's traffic gets to its proxy, and where its services are found: differs between the two modes. */
 export interface PodPorts {
@@ -10,7 +12,7 @@ export interface PodPorts {
   of(pod: DesiredPod): Pick<PodStatus, "sidecarPorts" | "appPorts">;
   /** Port on which this replica's application listens for a declared one. */
   appPort(pod: DesiredPod, declared: number): number;
-  proxy(pod: DesiredPod): Pick<Proxy, "capture" | "localPorts" | "dnsCapture">;
+  proxy(pod: DesiredPod): Pick<Proxy, "capture" | "localPorts" | "localAddresses" | "outsidePorts" | "dnsCapture">;
   /** Where the application finds a service. */
   service(pod: DesiredPod, host: string, port: number): { readonly host: string; readonly port: number };
   release(pod: DesiredPod): void;
@@ -20,30 +22,56 @@ export interface PodPorts {
 export const namespacePorts: PodPorts = {
   of: () => ({}),
   appPort: (_pod, declared) => declared,
-  proxy: (pod) => ({ capture: "redirect", localPorts: {}, dnsCapture: pod.capture === "sidecar" }),
+  proxy: (pod) => ({
+    capture: "redirect",
+    localPorts: {},
+    localAddresses: {},
+    outsidePorts: {},
+    dnsCapture: pod.capture === "sidecar",
+  }),
   service: (_pod, host, port) => ({ host, port }),
   release: () => {},
 };
 
 export interface LocalPortsOptions {
+  /** What tells this mesh from another one on the same machine. */
+  readonly mesh: string;
   readonly images: () => Readonly<Record<string, ImageCommand>>;
-  /** `host:port` of all that may be called. */
-  readonly callable: () => readonly string[];
+  /** All that may be called. */
+  readonly callable: () => readonly CallableHost[];
+  /** `host:port` outside of the mesh to the port on which the relay takes connections for it, where that is another one. */
+  readonly outsidePorts: () => Readonly<Record<string, number>>;
+  /** The lowest port on which a sidecar may listen. */
+  readonly lowestPort: number;
 }
 
-/** Ports of the loopback address, where all pods share it. */
-export function createLocalPorts(options: LocalPortsOptions): PodPorts {
+export interface LocalPorts extends PodPorts {
+  /** Hosts whose names may lead to the pod's own sidecar: it listens on one of their declared ports at least. */
+  hosts(pod: DesiredPod): readonly { readonly host: string; readonly address: string }[];
+}
+
+/** Ports of the loopback network, where all pods share it. */
+export function createLocalPorts(options: LocalPortsOptions): LocalPorts {
   const allocator = new PortAllocator();
+  const addresses = new LoopbackAddresses(options.mesh);
   const names = new Map<string, Set<string>>();
   const keyOf = (pod: DesiredPod) => `${pod.namespace}/${pod.name}`;
   const allocate = (pod: DesiredPod, what: string) => {
-    const name = `${keyOf(pod)} ${what}`;
+    const name = `${options.mesh} ${keyOf(pod)} ${what}`;
     const own = names.get(keyOf(pod)) ?? new Set();
     names.set(keyOf(pod), own.add(name));
     return allocator.get(name);
   };
-  // The declared port itself is left to those who can't move: gateways, and images without `portEnv`.
-  const appPort = (pod: DesiredPod, declared: number) => (canMove(pod, options.images()) ? allocate(pod, `app ${declared}`) : declared);
+  const addressOf = (pod: DesiredPod, host: string) => addresses.get(`${keyOf(pod)} ${host}`);
+  const callable = (pod: DesiredPod) =>
+    [...(pod.capture === "sidecar" ? callableFrom(options.callable(), pod.namespace) : [])].map(([host, ports]) => ({
+      host,
+      address: addressOf(pod, host),
+      ports: toOpenPorts(ports, options.lowestPort),
+    }));
+  // The declared port itself is left to those who can't move: gateways, and ports for which no `portEnv` stands.
+  const appPort = (pod: DesiredPod, declared: number) =>
+    canMove(pod, declared, options.images()) ? allocate(pod, `app ${declared}`) : declared;
   return {
     appPort,
     of(pod) {
@@ -56,15 +84,25 @@ export function createLocalPorts(options: LocalPortsOptions): PodPorts {
       };
     },
     proxy(pod) {
-      const localPorts: Record<string, number> = {};
-      if (pod.capture === "sidecar") for (const host of options.callable()) localPorts[host] = allocate(pod, `to ${host}`);
-      return { capture: "none", localPorts, dnsCapture: false };
+      const hosts = callable(pod);
+      return {
+        capture: "none",
+        localPorts: Object.fromEntries(hosts.flatMap(({ host, ports }) => [...ports].map(([port, open]) => [`${host}:${port}`, open]))),
+        localAddresses: Object.fromEntries(hosts.map(({ host, address }) => [host, address])),
+        outsidePorts: options.outsidePorts(),
+        dnsCapture: false,
+      };
     },
-    service: (pod, host, port) =>
-      pod.capture === "sidecar" ? { host: "127.0.0.1", port: allocate(pod, `to ${host}:${port}`) } : { host, port },
+    service(pod, host, port) {
+      const found = callable(pod).find((one) => one.host === host);
+      return found === undefined ? { host, port } : { host: found.address, port: found.ports.get(port) ?? port };
+    },
+    // Where no port is as declared, a name would lead to whoever else listens there.
+    hosts: (pod) => callable(pod).filter(({ ports }) => [...ports].some(([port, open]) => port === open)),
     release(pod) {
       for (const name of names.get(keyOf(pod)) ?? []) allocator.release(name);
       names.delete(keyOf(pod));
+      addresses.release(`${keyOf(pod)} `);
     },
   };
 }
@@ -74,6 +112,6 @@ function declaredPorts(pod: DesiredPod): readonly number[] {
   return [...new Set(ports.filter(({ protocol }) => protocol !== "UDP").map(({ containerPort }) => containerPort))];
 }
 
-function canMove(pod: DesiredPod, images: Readonly<Record<string, ImageCommand>>): boolean {
-  return pod.spec.containers.some(({ image }) => findImage(images, image ?? "")?.portEnv !== undefined);
+function canMove(pod: DesiredPod, declared: number, images: Readonly<Record<string, ImageCommand>>): boolean {
+  return pod.spec.containers.some((container) => portVariables(container, findImage(images, container.image ?? "")).has(declared));
 }

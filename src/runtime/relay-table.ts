@@ -1,15 +1,24 @@
 import { join } from "node:path";
 import { MeshError } from "../model/error.ts";
 import { HOST_SOCKET } from "./machine-protocol.ts";
+import { toOpenPorts } from "./loopback.ts";
 import { type OutsideHost } from "./outside-table.ts";
 import { type Endpoint, forwardToSocket } from "./relay.ts";
 import { runCommand } from "./run-command.ts";
 
 export interface RelayTableOptions {
   readonly runDir: string;
-  /** Listening on a literal address takes a route to oneself first; only inside the machine's namespaces. */
+  /** Inside the machine's namespaces; only there can be listened on a literal address, when there is a route to oneself. */
   readonly ownNetwork: boolean;
+  /** The lowest port on which can be listened. */
+  readonly lowestPort: number;
   readonly onError: (error: MeshError) => void;
+}
+
+interface Wanted {
+  readonly entry: OutsideHost;
+  readonly port: number;
+  readonly open: number;
 }
 
 /** The machine's listeners for outside hosts; `set` opens new ones and closes what no ServiceEntry opens any more. */
@@ -29,7 +38,19 @@ export class RelayTable {
     return this.#table.find(({ host }) => host === name)?.address;
   }
 
-  set(table: readonly OutsideHost[]): Promise<void> {
+  /** `host:port` to the port on which connections for it are taken, where that is another one. */
+  get movedPorts(): Readonly<Record<string, number>> {
+    const moved = this.#table.flatMap(({ host, ports }) =>
+      [...toOpenPorts(ports, this.#options.lowestPort)].flatMap(([port, open]) =>
+        port === open ? [] : [[`${host}:${port}`, open] as const],
+      ),
+    );
+    return Object.fromEntries(moved);
+  }
+
+  /** Without a network of one's own, literal addresses are dialled by the proxies themselves. */
+  set(given: readonly OutsideHost[]): Promise<void> {
+    const table = this.#options.ownNetwork ? given : given.filter(({ host }) => host !== "");
     this.#table = table;
     this.#work = this.#work.then(() => this.#apply(table));
     return this.#work;
@@ -40,30 +61,34 @@ export class RelayTable {
   }
 
   async #apply(table: readonly OutsideHost[]): Promise<void> {
-    const wanted = new Map<string, { readonly entry: OutsideHost; readonly port: number }>(
-      table.flatMap((entry) => entry.ports.map((port) => [`${entry.address}:${port} ${entry.host}`, { entry, port }] as const)),
+    const wanted = new Map<string, Wanted>(
+      table.flatMap((entry) =>
+        [...toOpenPorts(entry.ports, this.#options.lowestPort)].map(
+          ([port, open]) => [`${entry.address}:${open} ${entry.host}:${port}`, { entry, port, open }] as const,
+        ),
+      ),
     );
     for (const [key, endpoint] of this.#open) {
       if (wanted.has(key)) continue;
       this.#open.delete(key);
       await endpoint.close();
     }
-    for (const [key, { entry, port }] of wanted) {
+    for (const [key, one] of wanted) {
       if (this.#open.has(key)) continue;
       try {
-        this.#open.set(key, await this.#listen(entry, port));
+        this.#open.set(key, await this.#listen(one));
       } catch (thrown) {
         this.#options.onError(MeshError.from(thrown, "network"));
       }
     }
   }
 
-  async #listen({ host, address }: OutsideHost, port: number): Promise<Endpoint> {
-    if (host === "" && this.#options.ownNetwork && !this.#routed.has(address)) {
+  async #listen({ entry: { host, address }, port, open }: Wanted): Promise<Endpoint> {
+    if (host === "" && !this.#routed.has(address)) {
       await runCommand("ip", ["route", "replace", "local", address, "dev", "lo"]);
       this.#routed.add(address);
     }
     const asked = host === "" ? address : host;
-    return forwardToSocket({ host: address, port }, join(this.#options.runDir, HOST_SOCKET), { kind: "relay", host: asked, port });
+    return forwardToSocket({ host: address, port: open }, join(this.#options.runDir, HOST_SOCKET), { kind: "relay", host: asked, port });
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { MountTrial } from "./mount-way.ts";
 import { checkSystem, type SystemProbe } from "./system-check.ts";
 
 const probe = (over: {
@@ -6,6 +7,7 @@ const probe = (over: {
   missing?: readonly string[];
   files?: Record<string, string>;
   refusal?: string;
+  mounts?: MountTrial;
   isRoot?: boolean;
 }): SystemProbe => ({
   platform: over.platform ?? "linux",
@@ -13,6 +15,7 @@ const probe = (over: {
   hasProgram: (name) => !(over.missing ?? []).includes(name) && name !== "dnf",
   readFile: (path) => over.files?.[path],
   tryNamespaces: () => over.refusal,
+  tryMounts: () => over.mounts ?? { way: "user-namespace", refusal: "" },
 });
 
 describe("checkSystem", () => {
@@ -60,6 +63,21 @@ describe("checkSystem", () => {
 
   test("AppArmor's switch alone decides nothing where namespaces work nevertheless", () => {
     expect(checkSystem(probe({ files: { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n" } })).mode).toBe("namespaces");
+  });
+
+  test.each([
+    { title: "as root", isRoot: true, remedy: /mounting is allowed/ },
+    { title: "as an ordinary user", isRoot: false, remedy: /as root/ },
+  ])("without mounts, $title, names can't be had: that is said, with what to do", ({ isRoot, remedy }) => {
+    const check = checkSystem(probe({ refusal: "no", mounts: { way: undefined, refusal: "unshare: denied" }, isRoot }));
+    expect(check.weaker.at(-1)).toMatch(/look up each other's names/);
+    expect(check.remedy).toMatch(remedy);
+    expect(checkSystem(probe({ refusal: "no" })).weaker.join()).not.toMatch(/names/);
+  });
+
+  test("a switch that forbids namespaces is named as what to turn", () => {
+    const files = { "/proc/sys/kernel/unprivileged_userns_clone": "0\n" };
+    expect(checkSystem(probe({ files })).remedy).toBe("sudo sysctl -w kernel.unprivileged_userns_clone=1");
   });
 
   test("mode ports can be asked for", () => {

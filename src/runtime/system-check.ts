@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { type MountTrial, tryMounts } from "./mount-way.ts";
 import { systemPath } from "./system-path.ts";
 
 export type RuntimeMode = "namespaces" | "ports";
@@ -20,6 +21,10 @@ export interface SystemCheck {
   readonly weaker: readonly string[];
   /** Why namespaces can't be used, as far as the system says it. */
   readonly reason?: string;
+  /** In mode `ports`: how workloads get names of their own. */
+  readonly mounts?: MountTrial;
+  /** In mode `ports`: what a person does to have more than that. */
+  readonly remedy?: string;
 }
 
 /** The questions to the system, so that a test can answer them. */
@@ -30,6 +35,8 @@ export interface SystemProbe {
   readFile(path: string): string | undefined;
   /** Makes all four namespaces and a bridge for a moment; undefined when that works, else what the system said. */
   tryNamespaces(): string | undefined;
+  /** Gives a process a file of its own in the place of the machine's for a moment. */
+  tryMounts(): MountTrial;
   readonly isRoot: boolean;
 }
 
@@ -49,31 +56,51 @@ const WEAKER: readonly string[] = [
   "after a kill -9 of every kumiko process, workloads may be left; `kumiko down` ends them",
 ];
 
+const WITHOUT_NAMES = "workloads can't look up each other's names (no mount namespaces): they find Services by their variables alone";
+
 /**
  * Which way of running workloads the system allows. Missing programs are named with the package that brings them; only namespaces that the
  * kernel or its policy forbids lead to mode `ports`.
  */
 export function checkSystem(probe: SystemProbe = realProbe(), forced?: RuntimeMode): SystemCheck {
-  if (forced === "ports") return { mode: "ports", missing: [], weaker: WEAKER, reason: "asked for by the settings" };
-  if (probe.platform !== "linux")
-    return { mode: "ports", missing: [], weaker: WEAKER, reason: `${probe.platform} has no network namespaces` };
+  if (forced === "ports") return onPorts(probe, { reason: "asked for by the settings" });
+  if (probe.platform !== "linux") return onPorts(probe, { reason: `${probe.platform} has no network namespaces` });
   const forbidden = findProhibition(probe);
-  if (forbidden !== undefined) return { mode: "ports", missing: [], weaker: WEAKER, reason: forbidden };
+  if (forbidden !== undefined) return onPorts(probe, forbidden);
   const missing = Object.keys(PACKAGES).filter((program) => !probe.hasProgram(program));
   if (missing.length > 0) return { mode: "namespaces", missing: missing.map((program) => describe(program, probe)), weaker: [] };
   const refusal = probe.tryNamespaces();
-  if (refusal !== undefined) return { mode: "ports", missing: [], weaker: WEAKER, reason: refusal };
+  if (refusal !== undefined) return onPorts(probe, { reason: refusal });
   return { mode: "namespaces", missing: [], weaker: [] };
 }
 
-function findProhibition(probe: SystemProbe): string | undefined {
+interface Prohibition {
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
+function onPorts(probe: SystemProbe, { reason, remedy }: Prohibition): SystemCheck {
+  const mounts = probe.platform === "linux" ? probe.tryMounts() : { way: undefined, refusal: `${probe.platform} has no mount namespaces` };
+  const weaker = mounts.way === undefined ? [...WEAKER, WITHOUT_NAMES] : WEAKER;
+  const general = probe.isRoot
+    ? "run it where mounting is allowed (in a container: --cap-add SYS_ADMIN, without a seccomp filter)"
+    : "run it as root";
+  return { mode: "ports", missing: [], weaker, reason, mounts, remedy: remedy ?? general };
+}
+
+function findProhibition(probe: SystemProbe): Prohibition | undefined {
   const isSet = (path: string, value: string) => probe.readFile(path)?.trim() === value;
-  if (isSet("/proc/sys/user/max_user_namespaces", "0")) return "user namespaces are switched off (sysctl user.max_user_namespaces=0)";
+  if (isSet("/proc/sys/user/max_user_namespaces", "0")) {
+    const remedy = "sudo sysctl -w user.max_user_namespaces=10000";
+    return { reason: "user namespaces are switched off (sysctl user.max_user_namespaces=0)", remedy };
+  }
   if (isSet("/proc/sys/kernel/unprivileged_userns_clone", "0") && !probe.isRoot) {
-    return "user namespaces are for root only (sysctl kernel.unprivileged_userns_clone=0)";
+    const remedy = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
+    return { reason: "user namespaces are for root only (sysctl kernel.unprivileged_userns_clone=0)", remedy };
   }
   if (isSet("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") && !probe.isRoot && probe.tryNamespaces() !== undefined) {
-    return "AppArmor forbids user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=1)";
+    const remedy = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
+    return { reason: "AppArmor forbids user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=1)", remedy };
   }
   return undefined;
 }
@@ -114,6 +141,7 @@ function realProbe(): SystemProbe {
         return undefined;
       }
     },
+    tryMounts,
     tryNamespaces: () => (trial ??= { said: runTrial() }).said,
   };
 }

@@ -31,7 +31,7 @@ export class KubeletWorld {
 
   constructor() {
     this.kubelet = new Kubelet({
-      sandboxes: createPortSandboxes(),
+      sandboxes: createPortSandboxes({ runDir: this.stateDir, mountWay: undefined, hosts: () => [] }),
       ports: namespacePorts,
       images: () => ({}),
       folder: this.stateDir,

@@ -39,6 +39,8 @@ export function sidecar(over: Partial<Proxy> = {}): Proxy {
     version: "1.40.0",
     capture: "redirect",
     localPorts: {},
+    localAddresses: {},
+    outsidePorts: {},
     dnsCapture: true,
     ...over,
   };

@@ -1,4 +1,4 @@
-import { stableHash } from "../base/stable-hash.ts";
+import { canonicalJson, stableHash } from "../base/stable-hash.ts";
 import type { Cluster } from "../ir/cluster.ts";
 import type { Finding, Scope } from "../mesh/index.ts";
 import type { Service } from "../model/service.ts";
@@ -46,9 +46,10 @@ function serviceResources(scope: Scope, service: Service, memo: Memo): Translate
   const { settings, proxy } = scope;
   const endpoints = scope.endpointsOf(service);
   const rule = scope.ruleFor(service);
-  const key = [service.hash, rule?.hash ?? "", endpoints.hash, settings.hash, proxy.type, proxy.capture].join(" ");
+  const { type: proxyType, capture, outsidePorts } = proxy;
+  const key = [service.hash, rule?.hash ?? "", endpoints.hash, settings.hash, proxyType, capture, canonicalJson(outsidePorts)].join(" ");
   return memo.get(`service ${key}`, () => {
-    const translated = toServiceClusters({ service, rule, endpoints, settings, proxyType: proxy.type, capture: proxy.capture });
+    const translated = toServiceClusters({ service, rule, endpoints, settings, proxyType, capture, outsidePorts });
     return {
       resources: [...encode(translated.clusters, scope), ...translated.endpoints.map(toEnvoyEndpoints)],
       findings: translated.findings,

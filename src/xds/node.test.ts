@@ -65,6 +65,11 @@ describe("a node becomes a proxy", () => {
       expected: { capture: "none", localPorts: { "users.shop.svc.cluster.local:80": 31001 } },
     },
     {
+      title: "loopback addresses for services, and ports for outside hosts",
+      given: { metadata: { KUMIKO_LOCAL_ADDRESSES: { "db.test": "127.70.1.2" }, KUMIKO_OUTSIDE_PORTS: { "db.test:443": 20_443 } } },
+      expected: { localAddresses: { "db.test": "127.70.1.2" }, outsidePorts: { "db.test:443": 20_443 } },
+    },
+    {
       title: "local ports as JSON text",
       given: { metadata: { KUMIKO_LOCAL_PORTS: '{"users:80": 31001}' } },
       expected: { localPorts: { "users:80": 31001 } },
@@ -93,6 +98,12 @@ describe("a bad node is refused with a reason", () => {
       given: { metadata: { LABELS: Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`l${i}`, ""])) } },
       reason: "more than 256",
     },
+    {
+      title: "a local address that others reach",
+      given: { metadata: { KUMIKO_LOCAL_ADDRESSES: { a: "10.0.0.7" } } },
+      reason: "is not a loopback address",
+    },
+    { title: "an outside port that is none", given: { metadata: { KUMIKO_OUTSIDE_PORTS: { "a:1": 0 } } }, reason: "is not a port" },
     { title: "a port beyond all ports", given: { metadata: { KUMIKO_LOCAL_PORTS: { "a:1": 70_000 } } }, reason: "is not a port" },
   ])("$title", ({ given, reason }) => {
     expect(toProxy(node(given))).toEqual({ reason: expect.stringContaining(reason) });

@@ -53,8 +53,12 @@ export function toProxy(node: Node): Proxy | BadNode {
   }
   const labels = readLabels(metadata["LABELS"]);
   if ("reason" in labels) return labels as BadNode;
-  const localPorts = readLocalPorts(metadata["KUMIKO_LOCAL_PORTS"]);
+  const localPorts = readPorts(metadata, "KUMIKO_LOCAL_PORTS");
   if ("reason" in localPorts) return localPorts as BadNode;
+  const localAddresses = readLocalAddresses(metadata);
+  if ("reason" in localAddresses) return localAddresses as BadNode;
+  const outsidePorts = readPorts(metadata, "KUMIKO_OUTSIDE_PORTS");
+  if ("reason" in outsidePorts) return outsidePorts as BadNode;
   return {
     id: node.id,
     type: parsed.type,
@@ -69,6 +73,8 @@ export function toProxy(node: Node): Proxy | BadNode {
     version: readVersion(node),
     capture: textOf(metadata, "INTERCEPTION_MODE").toUpperCase() === "NONE" ? "none" : "redirect",
     localPorts: localPorts.value,
+    localAddresses: localAddresses.value,
+    outsidePorts: outsidePorts.value,
     dnsCapture: textOf(metadata, "DNS_CAPTURE").toLowerCase() === "true",
   };
 }
@@ -107,15 +113,31 @@ function readLabels(value: unknown): { readonly value: Readonly<Record<string, s
   return { value: Object.fromEntries(entries as [string, string][]) };
 }
 
+function readPorts(metadata: Metadata, name: string): { readonly value: Readonly<Record<string, number>> } | BadNode {
+  return readTable(metadata, name, "a port", (port) => Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535);
+}
+
+/** A listener of the workload's own way out is for nobody else: nothing but loopback addresses. */
+function readLocalAddresses(metadata: Metadata): { readonly value: Readonly<Record<string, string>> } | BadNode {
+  return readTable(metadata, "KUMIKO_LOCAL_ADDRESSES", "a loopback address", isLoopback);
+}
+
 /** A struct, or the same as JSON text. */
-function readLocalPorts(value: unknown): { readonly value: Readonly<Record<string, number>> } | BadNode {
-  const entries = entriesOf(typeof value === "string" ? parseJson(value) : value);
-  if (entries.length > MAX_LOCAL_PORTS) return { reason: `KUMIKO_LOCAL_PORTS has more than ${MAX_LOCAL_PORTS} entries` };
-  for (const [key, port] of entries) {
-    if (!Number.isInteger(port) || Number(port) < 1 || Number(port) > 65_535)
-      return { reason: `KUMIKO_LOCAL_PORTS of ${quote(key)} is not a port` };
-  }
-  return { value: Object.fromEntries(entries as [string, number][]) };
+function readTable<T>(
+  metadata: Metadata,
+  name: string,
+  what: string,
+  isValue: (value: unknown) => boolean,
+): { readonly value: Readonly<Record<string, T>> } | BadNode {
+  const given = metadata[name];
+  const entries = entriesOf(typeof given === "string" ? parseJson(given) : given);
+  if (entries.length > MAX_LOCAL_PORTS) return { reason: `${name} has more than ${MAX_LOCAL_PORTS} entries` };
+  for (const [key, value] of entries) if (!isValue(value)) return { reason: `${name} of ${quote(key)} is not ${what}` };
+  return { value: Object.fromEntries(entries as [string, T][]) };
+}
+
+function isLoopback(value: unknown): boolean {
+  return typeof value === "string" && isIPv4(value) && value.startsWith("127.");
 }
 
 function parseJson(text: string): unknown {

@@ -71,10 +71,12 @@ describe("workloads without namespaces", () => {
       const env = JSON.parse(/ENV (.*)/.exec(fixture.log(pod))?.[1] ?? "{}") as Record<string, string>;
       const proxy = fixture.notes("proxies").findLast(({ name }) => name === pod.name) as {
         localPorts: Record<string, number>;
+        localAddresses: Record<string, string>;
         capture: string;
       };
       expect(proxy.capture).toBe("none");
-      expect(env["USERS_SERVICE_HOST"]).toBe("127.0.0.1");
+      expect(env["USERS_SERVICE_HOST"]).toMatch(/^127\./);
+      expect(env["USERS_SERVICE_HOST"]).toBe(proxy.localAddresses["users.shop.svc.cluster.local"]);
       expect(env["USERS_SERVICE_PORT"]).toBe(String(proxy.localPorts["users.shop.svc.cluster.local:80"]));
     }
   });

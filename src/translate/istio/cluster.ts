@@ -17,6 +17,7 @@ export interface ServiceInputs {
   readonly settings: MeshSettings;
   readonly proxyType: ProxyView["type"];
   readonly capture: ProxyView["capture"];
+  readonly outsidePorts: ProxyView["outsidePorts"];
 }
 
 export interface ClusterInputs extends ServiceInputs {

@@ -37,6 +37,7 @@ function clusters(rule: string, profile: "zero-trust" | "istio" = "zero-trust") 
     settings: scope.settings,
     proxyType: "sidecar",
     capture: "redirect",
+    outsidePorts: {},
   } as const;
   const translated = toServiceClusters(inputs);
   return {
@@ -118,6 +119,7 @@ describe("secure naming", () => {
       settings: scope.settings,
       proxyType: "sidecar",
       capture: "redirect",
+      outsidePorts: {},
     });
     expect(names(made[0])).toEqual([{ kind: "exact", value: "spiffe://cluster.local/ns/shop/sa/" }]);
   });

@@ -9,7 +9,7 @@ import type { Outbound } from "./outbound.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-/** Without capture: one port of the loopback for each port of a service that the workload was given one for. */
+/** Without capture: one loopback port for each port of a service that the workload was given one for, on the address that stands for the service. */
 export function localListeners(scope: Scope, memo: Memo): Outbound {
   const listeners: Listener[] = [];
   const tables: TranslatedTable[] = [];
@@ -30,7 +30,7 @@ export function localListeners(scope: Scope, memo: Memo): Outbound {
     const chains = [...http, ...bytes.filter((chain) => chain !== last)];
     listeners.push(
       outboundListener({
-        address: LOOPBACK,
+        address: scope.proxy.localAddresses[service.host] ?? LOOPBACK,
         port: localPort,
         bindToPort: true,
         chains,
