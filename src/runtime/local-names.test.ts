@@ -5,11 +5,11 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { callableFrom, callableHosts, findUncallable } from "./local-ports.ts";
-import { findLowestPort, LoopbackAddresses, toOpenPorts } from "./loopback.ts";
+import { findLowestPort, LoopbackAddresses, LoopbackPorts, parseWildcardPorts } from "./loopback.ts";
 import { tryMounts, withMounts } from "./mount-way.ts";
 import { NameFiles, toHostsText, toSwitchText } from "./name-files.ts";
 import type { DesiredPod } from "./pod.ts";
-import { createLocalPorts } from "./pod-ports.ts";
+import { createLocalPorts, fixedPorts } from "./pod-ports.ts";
 import { portVariables } from "./port-variables.ts";
 import { RelayTable } from "./relay-table.ts";
 import type { DeclaredResource } from "./resources.ts";
@@ -41,12 +41,17 @@ const RESOURCES = [
   resource("ServiceEntry", { hosts: ["DB.test", "*.wild.test"], ports: [{ number: 5432 }, { number: 443 }], exportTo: [".", "other"] }),
   resource("ServiceEntry", { hosts: ["tls.test"], ports: [{ number: 443 }] }),
 ];
-const portsOf = (over: { lowestPort?: number; mesh?: string; images?: object } = {}) =>
+const loopbackOf = (lowest: number, taken: readonly number[] = []) => {
+  const loopback = new LoopbackPorts(lowest);
+  loopback.setTaken(new Set(taken));
+  return loopback;
+};
+const portsOf = (over: { loopback?: LoopbackPorts; images?: object } = {}) =>
   createLocalPorts({
     mesh: "/run/a",
-    lowestPort: 1024,
+    loopback: loopbackOf(1024),
     callable: () => callableHosts(RESOURCES),
-    outsidePorts: () => ({ "tls.test:443": 20_443 }),
+    outsidePorts: () => ({ "tls.test:443": 10_443 }),
     ...over,
     images: () => (over.images ?? {}) as Readonly<Record<string, never>>,
   });
@@ -67,8 +72,8 @@ describe("what may be called", () => {
 
   test("what can't be called is named once, with the next command; where all can, nothing is said", () => {
     const hosts = callableHosts(RESOURCES);
-    expect(findUncallable(hosts, { lowestPort: 1, hasNames: true })).toEqual([]);
-    expect(findUncallable(hosts, { lowestPort: 1024, hasNames: true })).toMatchObject([
+    expect(findUncallable(hosts, loopbackOf(1), true)).toEqual([]);
+    expect(findUncallable(hosts, loopbackOf(1024), true)).toMatchObject([
       {
         message: expect.stringMatching(
           /connect to db\.test:443, tls\.test:443, users\.shop\.svc\.cluster\.local:80: .* below 1024/,
@@ -76,13 +81,14 @@ describe("what may be called", () => {
         help: expect.stringContaining("ip_unprivileged_port_start=80,") as string,
       },
     ]);
-    expect(findUncallable(hosts, { lowestPort: 1, hasNames: false })).toMatchObject([
+    expect(findUncallable(hosts, loopbackOf(1), false)).toMatchObject([
       { message: expect.stringContaining("look up db.test, tls.test:") as string },
     ]);
     expect(
       findUncallable(
         hosts.filter(({ isOutside }) => !isOutside),
-        { lowestPort: 1, hasNames: false },
+        loopbackOf(1),
+        false,
       ),
     ).toEqual([]);
   });
@@ -101,13 +107,21 @@ describe("loopback addresses and ports", () => {
   });
 
   test("ports that can't be listened on move out of the way of the others", () => {
-    expect([...toOpenPorts([80, 443, 20_080, 8080], 1024)]).toEqual([
-      [80, 20_081],
-      [443, 20_443],
-      [20_080, 20_080],
+    expect([...loopbackOf(1024, [10_443]).open([80, 443, 10_080, 8080])]).toEqual([
+      [80, 10_081],
+      [443, 10_444],
+      [10_080, 10_080],
       [8080, 8080],
     ]);
-    expect([...toOpenPorts([80], 80)]).toEqual([[80, 80]]);
+    expect([...loopbackOf(80).open([80])]).toEqual([[80, 80]]);
+  });
+
+  test("ports on which somebody listens on every address, of both families", () => {
+    const line = (address: string, state: string) => `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000 0 0 1`;
+    const text = [line("00000000:1F90", "0A"), line("0100007F:1F91", "0A"), line("00000000:1F92", "01")].join("\n");
+    expect(parseWildcardPorts(`  sl  local_address rem_address   st\n${text}\n`)).toEqual([8080]);
+    const six = `   0: ${"0".repeat(32)}:0050 ${"0".repeat(32)}:0000 0A 00000000:00000000`;
+    expect(parseWildcardPorts(six)).toEqual([80]);
   });
 
   test("the lowest port is one on which can be listened", async () => {
@@ -125,24 +139,37 @@ describe("a pod's own end", () => {
   test("its sidecar has an address for each host, with the declared port where that can be had", () => {
     const ports = portsOf();
     const { localPorts, localAddresses, outsidePorts } = ports.proxy(pod());
-    expect(localPorts).toMatchObject({ "db.test:5432": 5432, "db.test:443": 20_443, "users.shop.svc.cluster.local:80": 20_080 });
+    expect(localPorts).toMatchObject({ "db.test:5432": 5432, "db.test:443": 10_443, "users.shop.svc.cluster.local:80": 10_080 });
     expect(new Set(Object.values(localAddresses)).size).toBe(4);
-    expect(outsidePorts).toEqual({ "tls.test:443": 20_443 });
+    expect(outsidePorts).toEqual({ "tls.test:443": 10_443 });
     expect(ports.proxy(pod({ name: "web-2" })).localAddresses["db.test"]).not.toBe(localAddresses["db.test"]);
     expect(ports.service(pod(), "users.shop.svc.cluster.local", 80)).toEqual({
       host: localAddresses["users.shop.svc.cluster.local"],
-      port: 20_080,
+      port: 10_080,
     });
   });
 
   test("a name leads to it where a port is as declared: else it would lead to whoever else listens there", () => {
-    const hosts = (lowestPort: number) =>
-      portsOf({ lowestPort })
+    const hosts = (lowest: number, taken: readonly number[] = []) =>
+      portsOf({ loopback: loopbackOf(lowest, taken) })
         .hosts(pod())
         .map(({ host }) => host);
     expect(hosts(1)).toContain("tls.test");
     expect(hosts(1024)).not.toContain("tls.test");
     expect(hosts(1024)).toContain("users.shop.svc.cluster.local");
+    expect(hosts(1024, [8081])).not.toContain("users.shop.svc.cluster.local");
+  });
+
+  test("ports that no variable moves are the applications' own, except a gateway's", () => {
+    const template = (inject: string) => ({
+      metadata: { labels: { app: "a" }, annotations: inject === "" ? {} : { "inject.istio.io/templates": inject } },
+      spec: pod().spec,
+    });
+    const deployment = (inject: string) => resource("Deployment", { selector: { matchLabels: { app: "a" } }, template: template(inject) });
+    const image = { command: [], args: [], workingDir: ".", env: {}, portEnv: "PORT" };
+    expect(fixedPorts([deployment("")], {})).toEqual([8080, 9090]);
+    expect(fixedPorts([deployment("")], { "shop/web": image })).toEqual([9090]);
+    expect(fixedPorts([deployment("gateway")], {})).toEqual([]);
   });
 
   test.each(["gateway", "none"] as const)("a pod with capture %s has neither names nor addresses", (capture) => {
@@ -215,13 +242,13 @@ describe("a pod's names", () => {
 test("outside hosts are taken on ports that can be listened on; literal addresses are the proxies' own business", async () => {
   const addresses = new LoopbackAddresses("test");
   const errors: unknown[] = [];
-  const relay = new RelayTable({ runDir: tmpdir(), ownNetwork: false, lowestPort: 1024, onError: (error) => errors.push(error) });
+  const relay = new RelayTable({ runDir: tmpdir(), ownNetwork: false, ports: loopbackOf(1024), onError: (error) => errors.push(error) });
   onTestFinished(() => relay.close());
   const literal = { hosts: ["l.test"], resolution: "STATIC", ports: [{ number: 443 }], endpoints: [{ address: "203.0.113.9" }] };
   const named = { hosts: ["tls.test"], resolution: "DNS", ports: [{ number: 443 }, { number: 5432 }] };
   const table = toOutsideTable([resource("ServiceEntry", literal), resource("ServiceEntry", named)], (host) => addresses.get(host));
   await relay.set(table);
   expect(errors).toEqual([]);
-  expect(relay.movedPorts).toEqual({ "tls.test:443": 20_443 });
+  expect(relay.movedPorts).toEqual({ "tls.test:443": 10_443 });
   expect(relay.find("tls.test")).toBe(addresses.get("tls.test"));
 });

@@ -1,5 +1,6 @@
 import { stableHash } from "../base/index.ts";
 import type { ServiceBody, ServiceEntryBody } from "../schema/bodies.ts";
+import type { LoopbackPorts } from "./loopback.ts";
 import type { DeclaredResource } from "./resources.ts";
 
 const FIRST = 20_000;
@@ -65,26 +66,43 @@ export function callableFrom(hosts: readonly CallableHost[], namespace: string):
 
 const SHOWN = 5;
 
+interface Uncallable {
+  readonly kind: "error";
+  readonly message: string;
+  readonly help: string;
+}
+
 /** What is declared and yet can't be called by its name and port, and how it could be. */
 export function findUncallable(
   hosts: readonly CallableHost[],
-  { lowestPort, hasNames }: { readonly lowestPort: number; readonly hasNames: boolean },
-): readonly { readonly kind: "error"; readonly message: string; readonly help: string }[] {
+  loopback: Pick<LoopbackPorts, "lowest" | "isTaken">,
+  hasNames: boolean,
+): readonly Uncallable[] {
   if (!hasNames) {
     const outside = hosts.filter(({ isOutside }) => isOutside).map(({ host }) => host);
     if (outside.length === 0) return [];
     const help = "allow network or mount namespaces, or run kumiko up as root";
     return [{ kind: "error", message: `workloads can't look up ${listed(outside)}: there are no mount namespaces here`, help }];
   }
-  const low = hosts.flatMap(({ host, ports }) => ports.filter((port) => port < lowestPort).map((port) => ({ host, port })));
-  if (low.length === 0) return [];
-  const start = Math.min(...low.map(({ port }) => port));
+  const all = hosts.flatMap(({ host, ports }) => ports.map((port) => ({ port, where: `${host}:${port}` })));
+  const taken = all.filter(({ port }) => loopback.isTaken(port));
+  const low = all.filter(({ port }) => port < loopback.lowest && !loopback.isTaken(port));
+  const say = (found: typeof all, why: string, help: string): readonly Uncallable[] => {
+    if (found.length === 0) return [];
+    return [{ kind: "error", message: `workloads can't connect to ${listed(found.map(({ where }) => where))}: ${why}`, help }];
+  };
+  const byVariable = "a Service is also where its NAME_SERVICE_HOST and NAME_SERVICE_PORT say";
   return [
-    {
-      kind: "error",
-      message: `workloads can't connect to ${listed(low.map(({ host, port }) => `${host}:${port}`))}: only root listens on ports below ${lowestPort} here`,
-      help: `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=${start}, then kumiko up again; a Service is also where its NAME_SERVICE_HOST and NAME_SERVICE_PORT say`,
-    },
+    ...say(
+      low,
+      `only root listens on ports below ${loopback.lowest} here`,
+      `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=${Math.min(...low.map(({ port }) => port))}, then kumiko up again; ${byVariable}`,
+    ),
+    ...say(
+      taken,
+      "a program listens on that port of every address",
+      `end it, or, where it is a workload, give its image portEnv in kumiko.yaml; then kumiko up again; ${byVariable}`,
+    ),
   ];
 }
 

@@ -50,19 +50,54 @@ function toNumber(address: string): number {
   return ((second - FIRST_OCTET) << 16) | (third << 8) | fourth;
 }
 
-const MOVED_BY = 20_000;
+/** Which ports of loopback addresses can be listened on. */
+export class LoopbackPorts {
+  readonly lowest: number;
+  #taken: ReadonlySet<number> = new Set();
 
-/** Each port that is asked for to the one on which can be listened: itself, or from 20,000 on where it is below the lowest that is allowed. */
-export function toOpenPorts(asked: readonly number[], lowestPort: number): ReadonlyMap<number, number> {
-  const taken = new Set(asked);
-  const open = new Map<number, number>();
-  for (const port of asked) {
-    let free = port;
-    if (port < lowestPort) for (free += MOVED_BY; taken.has(free); ) free++;
-    taken.add(free);
-    open.set(port, free);
+  constructor(lowest: number) {
+    this.lowest = lowest;
   }
-  return open;
+
+  /** Ports of programs that listen on every address: no one else can listen there, and who connects reaches them. */
+  setTaken(ports: ReadonlySet<number>): void {
+    this.#taken = ports;
+  }
+
+  isTaken(port: number): boolean {
+    return this.#taken.has(port);
+  }
+
+  isOpen(port: number): boolean {
+    return port >= this.lowest && !this.isTaken(port);
+  }
+
+  /** Each port that is asked for to the one on which can be listened for it: itself, or one from 10,000 above it on. */
+  open(asked: readonly number[]): ReadonlyMap<number, number> {
+    const given = new Set(asked);
+    const open = new Map<number, number>();
+    for (const port of asked) {
+      let free = port;
+      if (!this.isOpen(port))
+        for (free = (port + MOVED_BY) % MAX_PORT; given.has(free) || !this.isOpen(free); ) free = (free + 1) % MAX_PORT;
+      given.add(free);
+      open.set(port, free);
+    }
+    return open;
+  }
+}
+
+const MOVED_BY = 10_000;
+const MAX_PORT = 65_536;
+
+/** Ports on which somebody listens on every address of this machine. */
+export function readWildcardPorts(): ReadonlySet<number> {
+  return new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => parseWildcardPorts(readOptional(file))));
+}
+
+/** From the text of /proc/net/tcp: sockets in state LISTEN (0A) whose local address is all zeros. */
+export function parseWildcardPorts(text: string): readonly number[] {
+  return [...text.matchAll(/^\s*\d+: 0+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A /gm)].map(([, port = ""]) => Number.parseInt(port, 16));
 }
 
 const UNPRIVILEGED_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -71,15 +106,15 @@ const UNPRIVILEGED = 1024;
 
 /** The lowest port on which this process and its children may listen; asked of the system by listening, as rights come in many ways. */
 export async function findLowestPort(): Promise<number> {
-  const first = readUnprivilegedStart();
+  const first = Number(readOptional(UNPRIVILEGED_PORTS) || UNPRIVILEGED);
   return first <= 1 || (await canListen(first - 1)) ? 1 : first;
 }
 
-function readUnprivilegedStart(): number {
+function readOptional(file: string): string {
   try {
-    return Number(readFileSync(UNPRIVILEGED_PORTS, "utf8"));
+    return readFileSync(file, "utf8");
   } catch {
-    return UNPRIVILEGED;
+    return "";
   }
 }
 

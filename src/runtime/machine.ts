@@ -8,12 +8,11 @@ import { type DnsServer, startDns } from "./dns.ts";
 import { Kubelet } from "./kubelet.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
-import { findLowestPort, LoopbackAddresses } from "./loopback.ts";
+import { findLowestPort, LoopbackAddresses, LoopbackPorts } from "./loopback.ts";
 import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
 import { type Hello, MACHINE_SOCKET } from "./machine-protocol.ts";
 import type { MountWay } from "./mount-way.ts";
 import { BRIDGE_ADDRESS, machineNetwork, RELAY_RANGE } from "./network.ts";
-import { toOutsideTable } from "./outside-table.ts";
 import { pause } from "./pause.ts";
 import type { PodReports, ProxyControl } from "./pod-surroundings.ts";
 import { dialFromSocket, type Target } from "./relay.ts";
@@ -76,12 +75,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const agent = startAgent(options, kubelet, say);
   say({ kind: "started" });
   const unsubscribe = options.subscribe((next) => {
-    void outside.relay.set(toOutsideTable(next, outside.place));
-    const isChanged = workloads.setResources(next);
+    const { isChanged, problems } = workloads.setResources(next);
     kubelet.setResources(next);
-    if (!isChanged) return;
-    kubelet.refresh();
-    for (const event of workloads.problems()) say(event);
+    if (isChanged) kubelet.refresh();
+    for (const event of problems) say(event);
   });
   const stop = async () => {
     unsubscribe();
@@ -123,22 +120,22 @@ interface Outside {
   readonly relay: RelayTable;
   /** Where its listeners are: see `toOutsideTable`. */
   readonly place: string | ((host: string) => string);
-  readonly lowestPort: number;
+  readonly ports: LoopbackPorts;
   readonly resolver: string | undefined;
   close(): Promise<void>;
 }
 
 async function startOutside(options: MachineOptions, onError: (error: MeshError) => void): Promise<Outside> {
   const inNamespaces = options.mode === "namespaces";
-  const lowestPort = inNamespaces ? 1 : await findLowestPort();
-  const relay = new RelayTable({ runDir: options.runDir, ownNetwork: inNamespaces, lowestPort, onError });
+  const ports = new LoopbackPorts(inNamespaces ? 1 : await findLowestPort());
+  const relay = new RelayTable({ runDir: options.runDir, ownNetwork: inNamespaces, ports, onError });
   const addresses = new LoopbackAddresses(`relay of ${options.runDir}`);
   const where = inNamespaces ? { address: BRIDGE_ADDRESS, port: 53 } : { address: "127.0.0.1", port: 0 };
   const dns: DnsServer = await startDns({ ...where, find: (name) => relay.find(name) });
   return {
     relay,
     place: inNamespaces ? RELAY_RANGE : (host) => addresses.get(host),
-    lowestPort,
+    ports,
     resolver: inNamespaces ? undefined : `127.0.0.1:${dns.port}`,
     close: async () => void (await Promise.all([relay.close(), dns.close()])),
   };

@@ -1,10 +1,12 @@
 import type { Proxy } from "../model/proxy.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { findImage } from "./container-command.ts";
+import { toDesiredWorkload } from "./deployment.ts";
 import { type CallableHost, callableFrom, PortAllocator } from "./local-ports.ts";
-import { LoopbackAddresses, toOpenPorts } from "./loopback.ts";
+import { LoopbackAddresses, type LoopbackPorts } from "./loopback.ts";
 import type { DesiredPod, PodStatus } from "./pod.ts";
 import { portVariables } from "./port-variables.ts";
+import type { DeclaredResource } from "./resources.ts";
 
 /** How a pod's traffic gets to its proxy, and where its services are found: differs between the two modes. */
 export interface PodPorts {
@@ -41,12 +43,12 @@ export interface LocalPortsOptions {
   readonly callable: () => readonly CallableHost[];
   /** `host:port` outside of the mesh to the port on which the relay takes connections for it, where that is another one. */
   readonly outsidePorts: () => Readonly<Record<string, number>>;
-  /** The lowest port on which a sidecar may listen. */
-  readonly lowestPort: number;
+  /** Where sidecars can listen. */
+  readonly loopback: LoopbackPorts;
 }
 
 export interface LocalPorts extends PodPorts {
-  /** Hosts whose names may lead to the pod's own sidecar: it listens on one of their declared ports at least. */
+  /** Hosts whose names may lead to the pod's own sidecar: it listens on one of their declared ports at least, and nobody else on any. */
   hosts(pod: DesiredPod): readonly { readonly host: string; readonly address: string }[];
 }
 
@@ -67,7 +69,7 @@ export function createLocalPorts(options: LocalPortsOptions): LocalPorts {
     [...(pod.capture === "sidecar" ? callableFrom(options.callable(), pod.namespace) : [])].map(([host, ports]) => ({
       host,
       address: addressOf(pod, host),
-      ports: toOpenPorts(ports, options.lowestPort),
+      ports: options.loopback.open(ports),
     }));
   // The declared port itself is left to those who can't move: gateways, and ports for which no `portEnv` stands.
   const appPort = (pod: DesiredPod, declared: number) =>
@@ -97,14 +99,24 @@ export function createLocalPorts(options: LocalPortsOptions): LocalPorts {
       const found = callable(pod).find((one) => one.host === host);
       return found === undefined ? { host, port } : { host: found.address, port: found.ports.get(port) ?? port };
     },
-    // Where no port is as declared, a name would lead to whoever else listens there.
-    hosts: (pod) => callable(pod).filter(({ ports }) => [...ports].some(([port, open]) => port === open)),
+    // By a name with a port that another program has, one would reach that program instead.
+    hosts: (pod) =>
+      callable(pod).filter(
+        ({ ports }) =>
+          [...ports].some(([port, open]) => port === open) && ![...ports.keys()].some((port) => options.loopback.isTaken(port)),
+      ),
     release(pod) {
       for (const name of names.get(keyOf(pod)) ?? []) allocator.release(name);
       names.delete(keyOf(pod));
       addresses.release(`${keyOf(pod)} `);
     },
   };
+}
+
+/** Ports on which applications listen whatever they are told, and on every address as far as anybody knows. */
+export function fixedPorts(resources: readonly DeclaredResource[], images: Readonly<Record<string, ImageCommand>>): readonly number[] {
+  const pods = resources.flatMap((resource) => toDesiredWorkload(resource)?.pod(0) ?? []);
+  return pods.flatMap((pod) => (pod.capture === "gateway" ? [] : declaredPorts(pod).filter((port) => !canMove(pod, port, images))));
 }
 
 function declaredPorts(pod: DesiredPod): readonly number[] {

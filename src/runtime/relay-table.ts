@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { MeshError } from "../model/error.ts";
 import { HOST_SOCKET } from "./machine-protocol.ts";
-import { toOpenPorts } from "./loopback.ts";
+import type { LoopbackPorts } from "./loopback.ts";
 import { type OutsideHost } from "./outside-table.ts";
 import { type Endpoint, forwardToSocket } from "./relay.ts";
 import { runCommand } from "./run-command.ts";
@@ -10,8 +10,7 @@ export interface RelayTableOptions {
   readonly runDir: string;
   /** Inside the machine's namespaces; only there can be listened on a literal address, when there is a route to oneself. */
   readonly ownNetwork: boolean;
-  /** The lowest port on which can be listened. */
-  readonly lowestPort: number;
+  readonly ports: LoopbackPorts;
   readonly onError: (error: MeshError) => void;
 }
 
@@ -41,9 +40,7 @@ export class RelayTable {
   /** `host:port` to the port on which connections for it are taken, where that is another one. */
   get movedPorts(): Readonly<Record<string, number>> {
     const moved = this.#table.flatMap(({ host, ports }) =>
-      [...toOpenPorts(ports, this.#options.lowestPort)].flatMap(([port, open]) =>
-        port === open ? [] : [[`${host}:${port}`, open] as const],
-      ),
+      [...this.#options.ports.open(ports)].flatMap(([port, open]) => (port === open ? [] : [[`${host}:${port}`, open] as const])),
     );
     return Object.fromEntries(moved);
   }
@@ -63,7 +60,7 @@ export class RelayTable {
   async #apply(table: readonly OutsideHost[]): Promise<void> {
     const wanted = new Map<string, Wanted>(
       table.flatMap((entry) =>
-        [...toOpenPorts(entry.ports, this.#options.lowestPort)].map(
+        [...this.#options.ports.open(entry.ports)].map(
           ([port, open]) => [`${entry.address}:${open} ${entry.host}:${port}`, { entry, port, open }] as const,
         ),
       ),

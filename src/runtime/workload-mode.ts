@@ -1,10 +1,12 @@
 import { type CallableHost, callableHosts, findUncallable } from "./local-ports.ts";
+import { type LoopbackPorts, readWildcardPorts } from "./loopback.ts";
 import type { MachineEvent } from "./machine-events.ts";
 import type { MountWay } from "./mount-way.ts";
 import { createNamespaceSandboxes } from "./namespace-sandbox.ts";
-import { createLocalPorts, namespacePorts, type PodPorts } from "./pod-ports.ts";
+import { createLocalPorts, fixedPorts, namespacePorts, type PodPorts } from "./pod-ports.ts";
 import { createPortSandboxes } from "./port-sandbox.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
+import { toOutsideTable } from "./outside-table.ts";
 import type { RelayTable } from "./relay-table.ts";
 import type { DeclaredResource } from "./resources.ts";
 import type { Sandboxes } from "./sandbox.ts";
@@ -22,47 +24,58 @@ export interface WorkloadModeOptions {
 
 /** The machine's end of what lies outside of the mesh. */
 export interface OutsideWorld {
-  readonly relay: Pick<RelayTable, "movedPorts">;
-  readonly lowestPort: number;
+  readonly relay: Pick<RelayTable, "set" | "movedPorts">;
+  /** Where its listeners are: see `toOutsideTable`. */
+  readonly place: string | ((host: string) => string);
+  readonly ports: LoopbackPorts;
 }
 
 /** What differs between the modes for the workloads. */
 export interface WorkloadMode {
   readonly sandboxes: Sandboxes;
   readonly ports: PodPorts;
-  /** Says whether what workloads may call has changed. */
-  setResources(resources: readonly DeclaredResource[]): boolean;
-  /** What workloads can't call although it is declared. */
-  problems(): readonly MachineEvent[];
+  /** Opens what the resources open to the outside, and takes them as what workloads may call. */
+  setResources(resources: readonly DeclaredResource[]): {
+    /** What the proxies are told of it has changed. */
+    readonly isChanged: boolean;
+    /** What workloads can't call although it is declared, where that has changed. */
+    readonly problems: readonly MachineEvent[];
+  };
 }
 
-export function workloadMode(options: WorkloadModeOptions, { relay, lowestPort }: OutsideWorld): WorkloadMode {
-  const { mode, runDir, stateDir, folder, visible, images, mountWay } = options;
-  if (mode === "namespaces") {
-    const sandboxes = createNamespaceSandboxes({ hidden: [runDir, stateDir], folder, visible });
-    return { sandboxes, ports: namespacePorts, setResources: () => false, problems: () => [] };
-  }
+export function workloadMode(options: WorkloadModeOptions, outside: OutsideWorld): WorkloadMode {
+  if (options.mode === "ports") return onLoopback(options, outside);
+  const { runDir, stateDir, folder, visible } = options;
+  return {
+    sandboxes: createNamespaceSandboxes({ hidden: [runDir, stateDir], folder, visible }),
+    ports: namespacePorts,
+    setResources(resources) {
+      void outside.relay.set(toOutsideTable(resources, outside.place));
+      return { isChanged: false, problems: [] };
+    },
+  };
+}
+
+function onLoopback({ runDir, images, mountWay }: WorkloadModeOptions, { relay, place, ports: loopback }: OutsideWorld): WorkloadMode {
   let callable: readonly CallableHost[] = [];
-  let known = "";
-  const ports = createLocalPorts({
-    mesh: runDir,
-    images: () => images,
-    callable: () => callable,
-    outsidePorts: () => relay.movedPorts,
-    lowestPort,
-  });
+  const outsidePorts = () => relay.movedPorts;
+  const ports = createLocalPorts({ mesh: runDir, images: () => images, callable: () => callable, outsidePorts, loopback });
   const sandboxes = createPortSandboxes({ runDir, mountWay, hosts: (pod) => ports.hosts(pod) });
+  let told = "";
+  let said = "[]";
   return {
     sandboxes,
     ports,
     setResources(resources) {
+      loopback.setTaken(new Set([...fixedPorts(resources, images), ...readWildcardPorts()]));
+      void relay.set(toOutsideTable(resources, place));
       callable = callableHosts(resources);
-      const text = JSON.stringify([callable, relay.movedPorts]);
-      const isChanged = text !== known;
-      known = text;
-      if (isChanged) sandboxes.refresh();
-      return isChanged;
+      const problems = findUncallable(callable, loopback, mountWay !== undefined);
+      const before = { told, said };
+      said = JSON.stringify(problems);
+      told = JSON.stringify([callable, relay.movedPorts, findUncallable(callable, loopback, true)]);
+      if (told !== before.told) sandboxes.refresh();
+      return { isChanged: told !== before.told, problems: said === before.said ? [] : problems };
     },
-    problems: () => findUncallable(callable, { lowestPort, hasNames: mountWay !== undefined }),
   };
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -62,9 +64,11 @@ describe.each(SITUATIONS)("the platform on local ports, $title", ({ asUser, args
     let platform: Platform;
     let alice: string;
     let bob: string;
+    const outside = createServer((_, answer) => void answer.end("from outside"));
 
     beforeAll(async () => {
       platform = await copyPlatform({ ...(asUser && user !== undefined && { user }), onLoopback: true, args, launch });
+      await openOutside(platform.dir, outside);
       await platform.start();
       [alice, bob] = await Promise.all([platform.token("alice"), platform.token("bob")]);
     });
@@ -72,6 +76,7 @@ describe.each(SITUATIONS)("the platform on local ports, $title", ({ asUser, args
     afterAll(async () => {
       await platform?.stop();
       platform?.remove();
+      outside.close();
     });
 
     const read = async <T>(answer: ReturnType<Platform["api"]>, status = 200): Promise<T> => {
@@ -134,6 +139,10 @@ describe.each(SITUATIONS)("the platform on local ports, $title", ({ asUser, args
       });
     });
 
+    test("a sidecar reaches a port outside on which its user could not listen", async () => {
+      expect(await platform.callFrom("prober", "http://plain.outside.test:8099/")).toMatchObject({ status: 200, body: "from outside" });
+    });
+
     test("a name that nothing opens is not found", async () => {
       expect(JSON.stringify(await platform.callFrom("prober", "http://example.com:8080/"))).toContain("ENOTFOUND");
     });
@@ -173,6 +182,18 @@ test.skipIf(noUser !== undefined)("where no mounts can be had either, up fails a
     platform.remove();
   }
 });
+
+/** An outside host that workloads call on port 8099, their sidecars on 443. */
+async function openOutside(dir: string, server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const settings = join(dir, "kumiko.yaml");
+  writeFileSync(settings, readFileSync(settings, "utf8").replace("hosts:\n", `hosts:\n  plain.outside.test:443: 127.0.0.1:${port}\n`));
+  const ports = [{ number: 8099, name: "http", protocol: "HTTP", targetPort: 443 }];
+  const spec = { hosts: ["plain.outside.test"], exportTo: ["."], location: "MESH_EXTERNAL", resolution: "DNS", ports };
+  const entry = { apiVersion: "networking.istio.io/v1", kind: "ServiceEntry", metadata: { name: "plain", namespace: "platform" }, spec };
+  writeFileSync(join(dir, "infra/k8s/outside/plain.yaml"), JSON.stringify(entry));
+}
 
 async function openChat(platform: Platform, token: string) {
   const host = "chat.example.com";

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { http } from "./harness/http.ts";
@@ -15,9 +14,6 @@ describe("the same mesh without namespaces", () => {
 
   beforeAll(async () => {
     const folder = await prepareFolder(fileURLToPath(new URL("./fixture", import.meta.url)));
-    // Two programs can't listen on one fixed port of one host; only the port that the image takes from its environment is given out.
-    const manifest = join(folder.dir, "k8s/shop.yaml");
-    writeFileSync(manifest, readFileSync(manifest, "utf8").replaceAll(/^ *- \{ name: TCP_PORT.*\n/gm, ""));
     shop = shopOn(await startIn(folder.dir, { ...folder, args: PORTS }));
   });
 

@@ -107,7 +107,17 @@ interface StartOptions {
 
 /** Starts `kumiko up` on a folder as it is. */
 export async function startIn(dir: string, options: StartOptions): Promise<RunningMesh> {
-  const { program = KUMIKO, as = {}, launch = [], args = [], env = {}, ports, remove, until = "Ctrl-C stops", leadsGroup = false } = options;
+  const {
+    program = KUMIKO,
+    as = {},
+    launch = [],
+    args = [],
+    env = {},
+    ports,
+    remove,
+    until = "Ctrl-C stops",
+    leadsGroup = false,
+  } = options;
   const [first = program, ...rest] = [...launch, program, "up", dir, ...args];
   const child = spawn(first, rest, {
     ...as,
