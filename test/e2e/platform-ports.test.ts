@@ -179,6 +179,7 @@ test.skipIf(noUser !== undefined)("where no mounts can be had either, up fails a
     expect(failure).toMatch(/\n {2}next: .+/);
     expect(failure).not.toContain("machine  ");
   } finally {
+    await platform.stop();
     platform.remove();
   }
 });

@@ -29,7 +29,15 @@ spec: { selector: { app: users }, ports: [{ name: http, port: 80 }, { name: tcp,
   const [service] = scope.services.values();
   if (service === undefined) throw new Error("no service");
   const endpoints = scope.endpointsOf(service);
-  const inputs = { service, rule: undefined, endpoints, settings: mesh.settings, proxyType: "sidecar", capture: "redirect" } as const;
+  const inputs = {
+    service,
+    rule: undefined,
+    endpoints,
+    settings: mesh.settings,
+    proxyType: "sidecar",
+    capture: "redirect",
+    outsidePorts: {},
+  } as const;
   const words = toServiceClusters(inputs).clusters.map((cluster) => {
     const { metadata } = toEnvoyCluster(cluster, { maxConnectionDurationMs: 0 }).message as EnvoyCluster;
     return [cluster.name, metadata?.filterMetadata["kumiko"]];
