@@ -86,11 +86,25 @@ export interface EnvoyAnswer {
   readonly body: string;
 }
 
+/** The workload that a join token is for, and what it is where no resource says so. */
+export interface JoinRequest {
+  readonly namespace: string;
+  readonly name: string;
+  /** Absent: the declared workload's, else `default`. */
+  readonly serviceAccount?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** At which other workloads reach it. */
+  readonly address?: string;
+  readonly isGateway: boolean;
+  readonly ttlMs: number;
+}
+
 export interface JoinToken {
   readonly token: string;
   readonly expiresAt: string;
-  /** What the machine with it may ask certificates for. */
+  /** The workload that the machine with it may be, and the account that it may ask certificates for. */
   readonly namespace: string;
+  readonly name: string;
   readonly serviceAccount: string;
 }
 
@@ -125,5 +139,6 @@ export interface AdminBackend {
   heldRemovals(): readonly HeldRemoval[];
   /** Lets go what is held back of these files, of all without them; returns what that was. */
   acceptRemovals(files: readonly string[] | undefined): Promise<readonly HeldRemoval[]>;
-  issueJoinToken(request: { readonly namespace: string; readonly serviceAccount: string; readonly ttlMs: number }): Promise<JoinToken>;
+  /** A text says why there can be none. */
+  issueJoinToken(request: JoinRequest): Promise<JoinToken | string>;
 }

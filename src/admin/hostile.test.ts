@@ -109,6 +109,31 @@ describe("hostile input", () => {
   });
 });
 
+describe("a request for a join token", () => {
+  const ask = (body: object) => call("/kumiko/v1/join-tokens", { method: "POST", body: JSON.stringify(body) });
+  const good = { namespace: "shop", name: "legacy-1" };
+
+  test("needs a namespace and a workload, and no more", async () => {
+    expect(await ask(good)).toMatchObject({ code: 201, body: { namespace: "shop", name: "legacy-1", serviceAccount: "default" } });
+  });
+
+  test.each([
+    { title: "no namespace", body: { name: "a" }, says: "namespace is missing" },
+    { title: "no name", body: { namespace: "shop" }, says: "name is missing" },
+    { title: "a name that is a list", body: { ...good, name: ["a"] }, says: "name is not a text" },
+    { title: "an empty account", body: { ...good, serviceAccount: "" }, says: "serviceAccount is not a text" },
+    { title: "labels that are a list", body: { ...good, labels: ["a"] }, says: "labels is not an object" },
+    { title: "a label that is a number", body: { ...good, labels: { a: 1 } }, says: "labels is not an object" },
+    { title: "a host for an address", body: { ...good, address: "a.example" }, says: "address is not an IP address" },
+    { title: "a text for gateway", body: { ...good, gateway: "yes" }, says: "gateway is neither" },
+    { title: "a life of a day", body: { ...good, ttlSeconds: 86_400 }, says: "ttlSeconds is not a number from 1 to 600" },
+  ])("with $title is refused", async ({ body, says }) => {
+    const answer = await ask(body);
+    expect(answer.code).toBe(422);
+    expect(answer.body.message).toContain(says);
+  });
+});
+
 /** Sends bytes as they are, and reads until the other side closes. */
 async function exchange(bytes: Buffer): Promise<{ readonly code: number; readonly status: unknown }> {
   const socket = connect(join(folder, "admin.sock"));

@@ -9,6 +9,7 @@ export type {
   EnvoyAnswer,
   HeldRemoval,
   HeldResource,
+  JoinRequest,
   JoinToken,
   MeshStatus,
   ProxyConfig,

@@ -1,4 +1,5 @@
-import type { AdminBackend, ProxyConfig } from "./backend.ts";
+import { isIp } from "../base/index.ts";
+import type { AdminBackend, JoinRequest, ProxyConfig } from "./backend.ts";
 import { toClusterRow, toEndpointRows } from "./cluster-view.ts";
 import { toInlineRouteRows, toListenerRows } from "./listener-view.ts";
 import type { Answer } from "./resources.ts";
@@ -92,8 +93,7 @@ async function configDumpOf(backend: AdminBackend, proxy: Name): Promise<ConfigD
   return JSON.parse(answer.body) as ConfigDump;
 }
 
-const TTL_DEFAULT_S = 15 * 60;
-const TTL_LIMIT_S = 24 * 60 * 60;
+const TTL_LIMIT_S = 10 * 60;
 
 /** `POST` below `/kumiko/`. */
 export function writeMesh(backend: AdminBackend, path: readonly string[], body: Document): Promise<Answer> {
@@ -107,15 +107,46 @@ export function writeMesh(backend: AdminBackend, path: readonly string[], body: 
   }
 }
 
-/** `{namespace, serviceAccount, ttlSeconds?}`: a token that admits one machine, once. */
+/** `{namespace, name, serviceAccount?, labels?, address?, gateway?, ttlSeconds?}`: a token that admits one machine, once, as that workload. */
 async function issueJoinToken(backend: AdminBackend, body: Document): Promise<Answer> {
-  const { namespace, serviceAccount, ttlSeconds = TTL_DEFAULT_S } = body;
-  if (typeof namespace !== "string" || namespace === "") throw new Refusal("Invalid", "namespace is missing");
-  if (typeof serviceAccount !== "string" || serviceAccount === "") throw new Refusal("Invalid", "serviceAccount is missing");
+  const answer = await backend.issueJoinToken(readJoinRequest(body));
+  if (typeof answer === "string") throw new Refusal("Invalid", answer);
+  return { code: 201, body: answer };
+}
+
+function readJoinRequest(body: Document): JoinRequest {
+  const { labels = {}, gateway = false, ttlSeconds = TTL_LIMIT_S } = body;
   if (typeof ttlSeconds !== "number" || !(ttlSeconds >= 1 && ttlSeconds <= TTL_LIMIT_S)) {
     throw new Refusal("Invalid", `ttlSeconds is not a number from 1 to ${TTL_LIMIT_S}`);
   }
-  return { code: 201, body: await backend.issueJoinToken({ namespace, serviceAccount, ttlMs: ttlSeconds * 1000 }) };
+  if (typeof gateway !== "boolean") throw new Refusal("Invalid", "gateway is neither true nor false");
+  const isMap = typeof labels === "object" && labels !== null && !Array.isArray(labels);
+  if (!isMap || !Object.values(labels).every((value) => typeof value === "string")) {
+    throw new Refusal("Invalid", "labels is not an object of texts");
+  }
+  const [serviceAccount, address] = [readOptional(body, "serviceAccount"), readOptional(body, "address")];
+  if (address !== undefined && !isIp(address)) throw new Refusal("Invalid", "address is not an IP address");
+  return {
+    namespace: readRequired(body, "namespace"),
+    name: readRequired(body, "name"),
+    labels: labels as Readonly<Record<string, string>>,
+    isGateway: gateway,
+    ttlMs: ttlSeconds * 1000,
+    ...(serviceAccount !== undefined && { serviceAccount }),
+    ...(address !== undefined && { address }),
+  };
+}
+
+function readRequired(body: Document, field: string): string {
+  const value = readOptional(body, field);
+  if (value === undefined) throw new Refusal("Invalid", `${field} is missing`);
+  return value;
+}
+
+function readOptional(body: Document, field: string): string | undefined {
+  const value = body[field];
+  if (value === undefined || (typeof value === "string" && value !== "")) return value;
+  throw new Refusal("Invalid", `${field} is not a text`);
 }
 
 /** `{files?}`: what is held back of them (of all files) may go. Answers with what that was. */

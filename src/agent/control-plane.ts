@@ -91,7 +91,7 @@ function createRemoteLink(settings: LinkSettings, { address, joinToken }: { addr
       if (own !== undefined) return await signOver({ client: open(own, own.rootsPem), metadata: new Metadata() }, csr, settings.ttlMs);
       if (token === undefined) {
         throw new MeshError("refused", "there is neither a valid certificate nor a join token", {
-          help: "kumiko join-token create -n NAMESPACE --service-account NAME",
+          help: "kumiko join-token create -n NAMESPACE --name WORKLOAD",
         });
       }
       pinnedPem = await fetchPinnedRoot(address, token.rootSha256, settings.identity.trustDomain);

@@ -10,14 +10,15 @@ import {
   authenticateRemoteAgent,
   type CaEvent,
   createJoinTokens,
-  createMemoryTokenStore,
   listenTls,
   openAuthority,
   registerCa,
 } from "../ca/index.ts";
+import type { Identity } from "../model/identity.ts";
+import { openSqliteStore } from "../store/index.ts";
 import { until } from "../testing/until.ts";
 import { type ControlPlaneAddress, createLink } from "./control-plane.ts";
-import { type WorkloadCertificate, WorkloadKeys } from "./keys.ts";
+import { type SignRequest, type WorkloadCertificate, WorkloadKeys } from "./keys.ts";
 
 const identity = { trustDomain: "mesh.test", namespace: "shop", serviceAccount: "users" };
 const URI = "spiffe://mesh.test/ns/shop/sa/users";
@@ -31,25 +32,34 @@ async function startControlPlane(trustDomain = "mesh.test", maxTtlMs = 3_600_000
   const dir = mkdtempSync(join(tmpdir(), "kjoin-"));
   cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
   const authority = await openAuthority({ dir: join(dir, "ca"), trustDomain, dev: true, maxTtlMs });
-  const tokens = createJoinTokens({ store: createMemoryTokenStore(), rootsPem: authority.rootsPem });
+  const store = openSqliteStore({ file: join(dir, "store.db") });
+  cleanups.push(() => store.close());
+  const tokens = createJoinTokens({ store, rootsPem: authority.rootsPem });
+  const members: { isMember: (one: Identity) => boolean } = { isMember: () => true };
   const events: CaEvent[] = [];
   const server = new Server();
-  registerCa(server, { authority, authenticate: authenticateRemoteAgent(trustDomain, tokens), observe: (event) => events.push(event) });
+  const authenticate = authenticateRemoteAgent({ trustDomain, tokens, isMember: (one) => members.isMember(one) });
+  registerCa(server, { authority, authenticate, observe: (event) => events.push(event) });
   const port = await listenTls(server, { host: "127.0.0.1", port: 0 }, authority);
   cleanups.push(() => port.close());
   cleanups.push(() => server.forceShutdown());
-  return { dir, authority, tokens, events, address: `127.0.0.1:${port.port}` };
+  return { dir, authority, tokens, members, events, address: `127.0.0.1:${port.port}` };
 }
 
 /** The keys of one workload on another machine. */
-function joinWith(controlPlane: ControlPlaneAddress, dir: string, mine = identity) {
+function joinWith(
+  controlPlane: ControlPlaneAddress,
+  dir: string,
+  mine = identity,
+  change: (sign: SignRequest) => SignRequest = (sign) => sign,
+) {
   let keys: WorkloadKeys | undefined;
   const certificate = () => keys?.current;
   const link = createLink({ controlPlane, identity: mine, certificate });
   keys = new WorkloadKeys({
     identity: mine,
     file: join(dir, `${mine.serviceAccount}.json`),
-    sign: link.sign,
+    sign: change(link.sign),
     pinnedRootsPem: link.rootsPem,
     onChange: () => {},
   });
@@ -79,6 +89,30 @@ describe("joining over TLS", () => {
     const error = await failureOf(joinWith({ address, joinToken: token }, mkdir(dir)).keys);
     expect(error).toContain("request not authenticated");
     expect(events.at(-1)).toMatchObject({ kind: "unauthenticated" });
+  });
+
+  test("a workload that was taken out of the mesh renews no certificate", async () => {
+    const { address, tokens, dir, events, members } = await startControlPlane("mesh.test", 2000);
+    const { token } = await tokens.create({ identity });
+    const { keys } = joinWith({ address, joinToken: token }, dir);
+    await certificateOf(keys);
+    members.isMember = () => false;
+    await until("its last certificate has ended", () => keys.lastError !== undefined && keys.current === undefined);
+    expect(keys.lastError).toContain("request not authenticated");
+    expect(events.at(-1)).toMatchObject({ kind: "unauthenticated" });
+  });
+
+  test("an answer that was lost, or could not be used, doesn't spend the token: the same key joins with it, also after the agent starts again", async () => {
+    const { address, tokens, dir, events } = await startControlPlane();
+    const { token } = await tokens.create({ identity });
+    const first = joinWith({ address, joinToken: token }, dir, identity, (sign) => async (csr) => {
+      await sign(csr);
+      throw new Error("the answer was lost");
+    });
+    expect(await failureOf(first.keys)).toContain("lost");
+    first.keys.close();
+    expect(await certificateOf(joinWith({ address, joinToken: token }, dir).keys)).toBeDefined();
+    expect(new Set(events.map(({ kind }) => kind))).toEqual(new Set(["signed"]));
   });
 
   test("a token for another workload gives no certificate for this one", async () => {
@@ -123,6 +157,26 @@ describe("joining over TLS", () => {
     socket.on("error", () => undefined).resume();
     const isClosed = await new Promise((resolve) => socket.on("close", () => resolve(true)));
     expect(isClosed).toBe(true);
+  });
+
+  test.each([
+    { title: "TLS 1.3", options: { minVersion: "TLSv1.3" }, isTaken: true },
+    { title: "TLS 1.2 with AES-GCM", options: { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" }, isTaken: true },
+    { title: "TLS 1.2 with CBC and SHA-384", options: { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES256-SHA384" }, isTaken: false },
+    { title: "TLS 1.2 with CBC and SHA-1", options: { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-SHA" }, isTaken: false },
+    { title: "TLS 1.1", options: { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" }, isTaken: false },
+  ] as const)("$title: taken $isTaken", async ({ options, isTaken }) => {
+    const { address } = await startControlPlane();
+    const socket = connect({
+      ...options,
+      port: Number(address.split(":")[1]),
+      host: "127.0.0.1",
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2"],
+    });
+    cleanups.push(() => void socket.destroy());
+    const opened = await new Promise((resolve) => socket.once("secureConnect", () => resolve(true)).once("error", () => resolve(false)));
+    expect(opened).toBe(isTaken);
   });
 
   test("garbage on the port ends no process and serves the next caller", async () => {

@@ -50,6 +50,8 @@ export class WorkloadKeys {
   readonly #settings: WorkloadKeysSettings;
   readonly #now: () => number;
   #current: WorkloadCertificate | undefined;
+  /** Made, and not certified yet: the next try asks for this one again, because a join token is good for one key. */
+  #pending: KeyObject | undefined;
   #renewAtMs = 0;
   #renewAtMonotonicMs = 0;
   #lifeMs = Number.POSITIVE_INFINITY;
@@ -123,13 +125,23 @@ export class WorkloadKeys {
   }
 
   async #renew(): Promise<void> {
-    const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const key = this.#pendingKey();
     const chainPem = await this.#settings.sign(writePem(makeRequest(key), "CERTIFICATE REQUEST"));
     if (this.#isClosed) return;
     const made = this.#check(key, chainPem);
     this.#keep(key, chainPem);
+    this.#pending = undefined;
     this.#accept(made);
     this.#settings.onChange();
+  }
+
+  #pendingKey(): KeyObject {
+    if (this.#pending !== undefined) return this.#pending;
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    // The key of a certificate that is still good must not be lost to one that isn't there yet.
+    if (this.#current === undefined) this.#keep(privateKey, []);
+    this.#pending = privateKey;
+    return privateKey;
   }
 
   /** @throws MeshError `refused`: such a certificate never gets to Envoy. */
@@ -160,7 +172,9 @@ export class WorkloadKeys {
       const { file } = this.#settings;
       if ((statSync(file).mode & 0o077) !== 0) return undefined;
       const { keyPem, chainPem } = JSON.parse(readFileSync(file, "utf8")) as { keyPem: string; chainPem: string[] };
-      return this.#check(createPrivateKey(keyPem), chainPem);
+      const key = createPrivateKey(keyPem);
+      if (chainPem.length === 0) this.#pending = key;
+      return this.#check(key, chainPem);
     } catch {
       // Missing, torn, expired or of another identity: a new one is made.
       return undefined;

@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
 import { DerError, readCertificate } from "../base/x509/index.ts";
 import { MeshError } from "../model/error.ts";
+import { controlPlaneIdentity, formatIdentity } from "../model/identity.ts";
 import { Sealed } from "../model/sealed.ts";
 import { verifyPem } from "./certificate-check.ts";
 
@@ -20,7 +21,7 @@ export function parseJoinToken(text: string): JoinToken {
   const rootSha256 = text.length > 200 ? undefined : SHAPE.exec(text)?.[1];
   if (rootSha256 === undefined) {
     throw new MeshError("usage", "that is no join token", {
-      help: "make one on the control plane's machine: kumiko join-token create -n NAMESPACE --service-account NAME",
+      help: "make one on the control plane's machine: kumiko join-token create -n NAMESPACE --name WORKLOAD",
     });
   }
   return { text: new Sealed(text), rootSha256 };
@@ -45,7 +46,7 @@ export async function fetchPinnedRoot(address: string, rootSha256: string, trust
 
 /** An error where a certificate that TLS has verified is not the control plane's of that trust domain. */
 export function checkServer(certificate: Uint8Array, trustDomain: string): Error | undefined {
-  const wanted = `spiffe://${trustDomain}/ns/kumiko-system/sa/kumiko`;
+  const wanted = formatIdentity(controlPlaneIdentity(trustDomain));
   try {
     const { uris } = readCertificate(certificate).names;
     return uris.length === 1 && uris[0] === wanted ? undefined : new Error(`the server is not the control plane of ${trustDomain}`);

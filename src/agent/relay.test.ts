@@ -36,7 +36,7 @@ const web = (header = "1") => [
 async function startControlPlane(): Promise<void> {
   server = createGrpcServer();
   const seen = events;
-  service = createXdsService({ snapshotFor: () => snapshot, authorize: () => true, observe: (event) => seen.push(event) });
+  service = createXdsService({ snapshotFor: () => snapshot, admit: (_peer, claimed) => claimed, observe: (event) => seen.push(event) });
   service.register(server, "unix");
   await new Promise<void>((resolve, reject) =>
     server.bindAsync(`unix:${folder}/cp.sock`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error))),

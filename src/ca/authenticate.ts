@@ -12,8 +12,17 @@ export interface Caller {
   readonly certificate: Uint8Array | undefined;
 }
 
-/** Says whose certificate the caller may have; undefined refuses. */
-export type Authenticate = (caller: Caller) => Promise<Identity | undefined> | Identity | undefined;
+/** Whose certificate a caller may have. */
+export interface Grant {
+  readonly identity: Identity;
+  /** Asked last before a certificate for this public key is made; false refuses. Absent: any key will do. */
+  readonly claim?: (publicKey: Uint8Array) => Promise<boolean>;
+}
+
+/** Says whose certificate the caller may have; `unknown` refuses, `too-many-wrong` tells a guesser to wait. */
+export type Authenticate = (caller: Caller) => Promise<Grant | Denial>;
+
+export type Denial = "unknown" | "too-many-wrong";
 
 /** gRPC metadata by which this machine's agent names the workload that it asks for. */
 export const IDENTITY_KEY = "kumiko-identity";
@@ -25,21 +34,33 @@ export const TOKEN_KEY = "authorization";
  * be used for a port.
  */
 export function authenticateLocalAgent(trustDomain: string): Authenticate {
-  return ({ metadata }) => {
+  return async ({ metadata }) => {
     const values = metadata.get(IDENTITY_KEY);
     const identity = values.length === 1 && typeof values[0] === "string" ? parseIdentity(values[0]) : undefined;
-    return identity?.trustDomain === trustDomain ? identity : undefined;
+    return identity?.trustDomain === trustDomain ? { identity } : "unknown";
   };
 }
 
+export interface RemoteAgents {
+  readonly trustDomain: string;
+  readonly tokens: JoinTokens;
+  /** A workload of this identity is declared: a certificate of one that was taken out of the mesh renews no more. */
+  readonly isMember: (identity: Identity) => boolean;
+}
+
 /** For a port: the identity of the verified client certificate, else that of a join token; nothing that the caller merely says. */
-export function authenticateRemoteAgent(trustDomain: string, tokens: JoinTokens): Authenticate {
+export function authenticateRemoteAgent({ trustDomain, tokens, isMember }: RemoteAgents): Authenticate {
   return async ({ metadata, address, certificate }) => {
-    if (certificate !== undefined) return identityOf(certificate, trustDomain);
+    if (certificate !== undefined) {
+      const identity = identityOf(certificate, trustDomain);
+      return identity !== undefined && isMember(identity) ? { identity } : "unknown";
+    }
     const values = metadata.get(TOKEN_KEY);
     const token = values.length === 1 && typeof values[0] === "string" ? /^Bearer (\S+)$/.exec(values[0])?.[1] : undefined;
-    const identity = token === undefined ? undefined : await tokens.redeem(token, address.replace(/:\d+$/, ""));
-    return identity?.trustDomain === trustDomain ? identity : undefined;
+    if (token === undefined) return "unknown";
+    const answer = await tokens.redeem(token, address.replace(/:\d+$/, ""));
+    if (typeof answer === "string") return answer === "wrong" ? "unknown" : answer;
+    return answer.identity.trustDomain === trustDomain ? answer : "unknown";
   };
 }
 

@@ -98,6 +98,7 @@ describe("the leaves of an authority", () => {
     { title: "a query", identity: { ...users, serviceAccount: "users?x" } },
     { title: "a percent sign", identity: { ...users, namespace: "%2e" } },
     { title: "an empty namespace", identity: { ...users, namespace: "" } },
+    { title: "the control plane's own name", identity: { ...users, namespace: "kumiko-system", serviceAccount: "kumiko" } },
   ])("an identity with $title is refused", async ({ identity }) => {
     const authority = await open(join(newFolder(), "ca"));
     await expect(authority.sign({ publicKey: newPublicKey(), identity })).rejects.toMatchObject({ code: "refused" });

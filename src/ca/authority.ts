@@ -1,12 +1,10 @@
-import { createPublicKey } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DerError, readPemBlocks, readRequestKey } from "../base/x509/index.ts";
 import { MeshError } from "../model/error.ts";
-import { formatIdentity, type Identity, parseIdentity } from "../model/identity.ts";
+import { controlPlaneIdentity, formatIdentity, type Identity, isControlPlane, parseIdentity } from "../model/identity.ts";
 import { createFolder, FILES, holdsAuthority, readPrivate, readPrivateKey, replaceFile } from "./files.ts";
 import { issueDevelopmentRoot, issueIntermediate, issueLeaf, makeKey, type Signer } from "./issue.ts";
-import { isStrongKey, verifySignature } from "./signature.ts";
+import { checkPublicKey, readRequestedKey } from "./request.ts";
 import { type LoadedSigner, loadSigner } from "./signer.ts";
 
 export interface AuthoritySettings {
@@ -44,12 +42,13 @@ export interface Authority {
   readonly signerNotAfterMs: number;
   /** Signs a leaf. @throws MeshError `refused` for a bad request, key or identity; the message names no part of the request. */
   sign(request: SigningRequest): Promise<SignedCertificate>;
+  /** Signs the control plane's own leaf; nobody else gets one. */
+  signOwn(publicKey: Uint8Array): Promise<SignedCertificate>;
 }
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 const BACKDATE_MS = 120_000;
-const MAX_PEM_CHARACTERS = 24_000;
 
 /**
  * Opens the certificate authority of a trust domain; in development it is made first where there is none.
@@ -158,14 +157,23 @@ class FileAuthority implements Authority {
   }
 
   async sign(request: SigningRequest): Promise<SignedCertificate> {
-    const uri = formatIdentity(request.identity);
-    if (parseIdentity(uri) === undefined || request.identity.trustDomain !== this.trustDomain) {
+    const { identity, ttlMs } = request;
+    if (parseIdentity(formatIdentity(identity)) === undefined || identity.trustDomain !== this.trustDomain) {
       throw new MeshError("refused", "the identity is not one of this trust domain");
     }
-    const publicKey = "csr" in request ? readKeyOf(request.csr) : request.publicKey;
+    if (isControlPlane(identity)) throw new MeshError("refused", "the identity is the control plane's own");
+    return await this.#issue("csr" in request ? readRequestedKey(request.csr) : request.publicKey, identity, ttlMs);
+  }
+
+  signOwn(publicKey: Uint8Array): Promise<SignedCertificate> {
+    return this.#issue(publicKey, controlPlaneIdentity(this.trustDomain), undefined);
+  }
+
+  async #issue(publicKey: Uint8Array, identity: Identity, ttlMs: number | undefined): Promise<SignedCertificate> {
     checkPublicKey(publicKey);
     await this.renewSigner();
-    const validity = this.#validityFor(request.ttlMs);
+    const validity = this.#validityFor(ttlMs);
+    const uri = formatIdentity(identity);
     const leaf = await issueLeaf(this.#signer, publicKey, uri, validity);
     const { certificatePem, abovePem, rootsPem } = this.#signer;
     return { chainPem: [leaf, certificatePem, ...abovePem, ...rootsPem.slice(0, 1)], ...validity };
@@ -181,27 +189,4 @@ class FileAuthority implements Authority {
     if (notAfterMs <= now) throw new MeshError("refused", "the signing certificate has expired", { help: "put a new one into its folder" });
     return { notBeforeMs: Math.max(now - BACKDATE_MS, signer.notBeforeMs), notAfterMs };
   }
-}
-
-function readKeyOf(csr: string): Uint8Array {
-  if (csr.length > MAX_PEM_CHARACTERS) throw new MeshError("refused", "the certificate request is too large");
-  try {
-    const blocks = [...readPemBlocks(csr, "CERTIFICATE REQUEST"), ...readPemBlocks(csr, "NEW CERTIFICATE REQUEST")];
-    const [request, second] = blocks;
-    if (request === undefined || second !== undefined) throw new DerError("there must be one request");
-    return readRequestKey(request, verifySignature);
-  } catch (thrown) {
-    if (thrown instanceof DerError) throw new MeshError("refused", "the certificate request can't be used", { cause: thrown });
-    throw thrown;
-  }
-}
-
-function checkPublicKey(publicKey: Uint8Array): void {
-  try {
-    const key = createPublicKey({ key: Buffer.from(publicKey), format: "der", type: "spki" });
-    if (isStrongKey(key)) return;
-  } catch {
-    // A key that can't be read is refused like a weak one.
-  }
-  throw new MeshError("refused", "the public key is neither ECDSA from P-256 up nor RSA from 2048 bits up");
 }

@@ -1,13 +1,11 @@
 const WINDOW_MS = 60_000;
 const MAX_WRONG_PER_PEER = 10;
-const MAX_WRONG_IN_ALL = 1000;
 const MAX_PEERS = 10_000;
 
-/** Counts wrong guesses by peer and in all within a minute; who has too many may not try again until the minute is over. */
+/** Counts wrong guesses by peer within a minute. Right ones never come here: a guesser can't keep others of its address out. */
 export class GuessLimit {
   readonly #now: () => number;
   #windowStart: number;
-  #inAll = 0;
   #byPeer = new Map<string, number>();
 
   constructor(now: () => number) {
@@ -15,17 +13,14 @@ export class GuessLimit {
     this.#windowStart = now();
   }
 
-  mayTry(peer: string): boolean {
+  /** False where the peer has made too many within this minute. */
+  countWrong(peer: string): boolean {
     if (Math.abs(this.#now() - this.#windowStart) >= WINDOW_MS) {
       this.#windowStart = this.#now();
-      this.#inAll = 0;
       this.#byPeer = new Map();
     }
-    return this.#inAll < MAX_WRONG_IN_ALL && (this.#byPeer.get(peer) ?? 0) < MAX_WRONG_PER_PEER;
-  }
-
-  countWrong(peer: string): void {
-    this.#inAll++;
-    if (this.#byPeer.has(peer) || this.#byPeer.size < MAX_PEERS) this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1);
+    const count = (this.#byPeer.get(peer) ?? 0) + 1;
+    if (this.#byPeer.has(peer) || this.#byPeer.size < MAX_PEERS) this.#byPeer.set(peer, count);
+    return count <= MAX_WRONG_PER_PEER;
   }
 }

@@ -8,6 +8,8 @@ export {
   authenticateRemoteAgent,
   type Caller,
   callerOf,
+  type Denial,
+  type Grant,
   IDENTITY_KEY,
   identityOf,
   TOKEN_KEY,
@@ -15,11 +17,9 @@ export {
 export { type Authority, type AuthoritySettings, openAuthority, type SignedCertificate, type SigningRequest } from "./authority.ts";
 export {
   createJoinTokens,
-  createMemoryTokenStore,
-  type JoinTokenRecord,
   type JoinTokens,
-  type JoinTokenStore,
   MAX_JOIN_TOKEN_MS,
+  type Registration,
   rootPin,
 } from "./join-token.ts";
 export { type CaEvent, type CaService, registerCa } from "./service.ts";

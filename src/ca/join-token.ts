@@ -1,67 +1,85 @@
 import { createHash, randomBytes, timingSafeEqual, X509Certificate } from "node:crypto";
 import { MeshError } from "../model/error.ts";
-import { formatIdentity, type Identity, parseIdentity } from "../model/identity.ts";
+import { formatIdentity, type Identity, isControlPlane, parseIdentity } from "../model/identity.ts";
+import type { Entry, Store, StoreKey, Write } from "../store/store.ts";
+import type { Grant } from "./authenticate.ts";
 import { GuessLimit } from "./guess-limit.ts";
 
 /** What is kept of a token: never the token. */
-export interface JoinTokenRecord {
+interface JoinTokenRecord {
   /** SHA-256 of the secret part, hexadecimal. */
   readonly hash: string;
   /** The SPIFFE id that the token stands for. */
   readonly identity: string;
+  readonly createdAtMs: number;
   readonly expiresAtMs: number;
+  readonly registers?: Registration;
+  /** SHA-256 of the public key that the token was used for, hexadecimal; absent while it is unused. */
+  readonly key?: string;
 }
 
-/** Where the records lie; `take` removes what it returns, in one step, so that two callers never get the same record. */
-export interface JoinTokenStore {
-  put(id: string, record: JoinTokenRecord): Promise<void> | void;
-  take(id: string): Promise<JoinTokenRecord | undefined> | JoinTokenRecord | undefined;
+/** A resource that is written when the token is used, unless it is there by then: the workload that the token's maker describes. */
+export interface Registration {
+  readonly key: StoreKey;
+  readonly value: unknown;
 }
 
 export interface JoinTokens {
-  /** Makes a token for one identity. @throws MeshError `usage` for an identity that is none. */
-  create(request: { readonly identity: Identity; readonly ttlMs?: number }): Promise<{ token: string; expiresAtMs: number }>;
-  /** The identity of a token, once; undefined for every other text. `from` is the peer's address, whose wrong guesses are counted. */
-  redeem(token: string, from: string): Promise<Identity | undefined>;
+  /** Makes a token for one identity. @throws MeshError `usage` for one that no workload may have, `refused` while too many are open. */
+  create(request: {
+    readonly identity: Identity;
+    readonly ttlMs?: number;
+    readonly registers?: Registration;
+  }): Promise<{ token: string; expiresAtMs: number }>;
+  /**
+   * What a token grants; every other text is refused. `from` is the peer's address: who sends too many wrong ones is told to wait, but a
+   * right one is never turned away for it.
+   */
+  redeem(token: string, from: string): Promise<Grant | "wrong" | "too-many-wrong">;
 }
 
 export const MAX_JOIN_TOKEN_MS = 600_000;
 
 const PREFIX = "kumiko-join";
-const SHAPE = /^kumiko-join\.([A-Za-z0-9_-]{12})\.([A-Za-z0-9_-]{43})\.([0-9a-f]{64})$/;
+const SHAPE = /^kumiko-join\.([A-Za-z0-9_-]{12})\.([A-Za-z0-9_-]{43})\.[0-9a-f]{64}$/;
+const KIND = "JoinToken";
+const MAX_OPEN = 10_000;
 
 /**
- * Join tokens: one use, ten minutes at most, bound to one identity, kept as a hash. A token carries the SHA-256 of the root certificate,
- * so that an agent that has nothing but the token knows whom to trust.
+ * Join tokens: one use, ten minutes at most, bound to one identity, kept as a hash in the store. One use means one key: whose answer was
+ * lost, or who could not use it, may ask again with the same key as long as the token lives. A token carries the SHA-256 of the root
+ * certificate, so that an agent that has nothing but the token knows whom to trust.
  */
 export function createJoinTokens(settings: {
-  readonly store: JoinTokenStore;
+  readonly store: Store;
   /** PEM; the first root is the one that tokens pin. */
   readonly rootsPem: string;
   readonly now?: () => number;
 }): JoinTokens {
-  const now = settings.now ?? Date.now;
+  const { store, now = Date.now } = settings;
   const limit = new GuessLimit(now);
   const pin = rootPin(settings.rootsPem);
   return {
-    async create({ identity, ttlMs = MAX_JOIN_TOKEN_MS }) {
+    async create({ identity, ttlMs = MAX_JOIN_TOKEN_MS, registers }) {
       const uri = formatIdentity(identity);
       if (parseIdentity(uri) === undefined) throw new MeshError("usage", "a join token needs a namespace and a service account");
-      const id = randomBytes(9).toString("base64url");
-      const secret = randomBytes(32).toString("base64url");
-      const expiresAtMs = now() + (ttlMs > 0 ? Math.min(ttlMs, MAX_JOIN_TOKEN_MS) : MAX_JOIN_TOKEN_MS);
-      await settings.store.put(id, { hash: hashOf(secret), identity: uri, expiresAtMs });
+      if (isControlPlane(identity)) throw new MeshError("usage", `${uri} is the control plane's own identity, which no workload may have`);
+      await makeRoom(store, now());
+      const [id, secret] = [randomBytes(9).toString("base64url"), randomBytes(32).toString("base64url")];
+      const createdAtMs = now();
+      const expiresAtMs = createdAtMs + (ttlMs > 0 ? Math.min(ttlMs, MAX_JOIN_TOKEN_MS) : MAX_JOIN_TOKEN_MS);
+      const record: JoinTokenRecord = { hash: hashOf(secret), identity: uri, createdAtMs, expiresAtMs, ...(registers && { registers }) };
+      await store.put(keyOf(id), record, { expectedRevision: 0 });
       return { token: `${PREFIX}.${id}.${secret}.${pin}`, expiresAtMs };
     },
     async redeem(token, from) {
-      if (!limit.mayTry(from)) return undefined;
       const [, id, secret] = (token.length > 200 ? null : SHAPE.exec(token)) ?? [];
-      const record = id === undefined ? undefined : await settings.store.take(id);
-      if (record !== undefined && secret !== undefined && isRight(record, secret) && now() < record.expiresAtMs) {
-        return parseIdentity(record.identity);
+      const record = id === undefined ? undefined : readRecord(await store.get(keyOf(id)));
+      const identity = record === undefined ? undefined : parseIdentity(record.identity);
+      if (id !== undefined && secret !== undefined && record !== undefined && identity !== undefined) {
+        if (isRight(record, secret) && isOpen(record, now())) return { identity, claim: (publicKey) => claim(store, id, publicKey) };
       }
-      limit.countWrong(from);
-      return undefined;
+      return limit.countWrong(from) ? "wrong" : "too-many-wrong";
     },
   };
 }
@@ -71,23 +89,51 @@ export function rootPin(rootsPem: string): string {
   return createHash("sha256").update(new X509Certificate(rootsPem).raw).digest("hex");
 }
 
-/** A store in memory, for one control plane; tokens are gone when it ends. Holds at most 10,000; expired ones go first. */
-export function createMemoryTokenStore(now: () => number = Date.now): JoinTokenStore {
-  const records = new Map<string, JoinTokenRecord>();
-  return {
-    put(id, record) {
-      for (const [old, { expiresAtMs }] of records) {
-        if (expiresAtMs <= now()) records.delete(old);
-      }
-      if (records.size >= 10_000) throw new MeshError("refused", "too many join tokens are open", { help: "wait ten minutes" });
-      records.set(id, record);
-    },
-    take(id) {
-      const record = records.get(id);
-      records.delete(id);
-      return record;
-    },
+/** Gives a token to the holder of a key, in one transaction with what the token registers; false where another one has it. */
+async function claim(store: Store, id: string, publicKey: Uint8Array): Promise<boolean> {
+  const key = createHash("sha256").update(publicKey).digest("hex");
+  const entry = await store.get(keyOf(id));
+  const record = readRecord(entry);
+  if (entry === undefined || record === undefined) return false;
+  if (record.key !== undefined) return record.key === key;
+  const use: Write = { kind: "put", key: keyOf(id), value: { ...record, key }, expectedRevision: entry.revision };
+  const { registers } = record;
+  const register: Write[] = registers === undefined ? [] : [{ kind: "put", ...registers, expectedRevision: 0 }];
+  const written = await store.transaction([use, ...register]);
+  if (written.kind === "written") return true;
+  // Whoever declared the workload meanwhile has said what it is.
+  if (written.key.kind !== KIND) return (await store.transaction([use])).kind === "written";
+  return readRecord(written.current)?.key === key;
+}
+
+/** Takes away what has expired. @throws MeshError `refused` where too many are left. */
+async function makeRoom(store: Store, nowMs: number): Promise<void> {
+  const { entries } = await store.list({ kind: KIND });
+  const isOver = (entry: Entry): boolean => {
+    const record = readRecord(entry);
+    return record === undefined || !isOpen(record, nowMs);
   };
+  const over = entries.filter(isOver);
+  if (over.length > 0) await store.transaction(over.map(({ key }): Write => ({ kind: "delete", key })));
+  if (entries.length - over.length >= MAX_OPEN) {
+    throw new MeshError("refused", "too many join tokens are open", { help: "wait ten minutes" });
+  }
+}
+
+function keyOf(id: string): StoreKey {
+  return { kind: KIND, namespace: "", name: id };
+}
+
+function readRecord(entry: Entry | undefined): JoinTokenRecord | undefined {
+  const record = entry?.value as Partial<JoinTokenRecord> | null | undefined;
+  const { hash, identity, createdAtMs, expiresAtMs } = record ?? {};
+  const isRecord = [hash, identity].every((text) => typeof text === "string") && [createdAtMs, expiresAtMs].every(Number.isFinite);
+  return isRecord ? (record as JoinTokenRecord) : undefined;
+}
+
+/** A clock that went back by more than a token may live must not make it live longer. */
+function isOpen({ createdAtMs, expiresAtMs }: JoinTokenRecord, nowMs: number): boolean {
+  return nowMs < expiresAtMs && nowMs > createdAtMs - MAX_JOIN_TOKEN_MS;
 }
 
 function hashOf(secret: string): string {

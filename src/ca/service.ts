@@ -10,6 +10,7 @@ import { MeshError } from "../model/error.ts";
 import { formatIdentity } from "../model/identity.ts";
 import { type Authenticate, callerOf } from "./authenticate.ts";
 import type { Authority } from "./authority.ts";
+import { readRequestedKey } from "./request.ts";
 
 /** What happened to one request; for counters and logs. `reason` may be logged, and is never sent to the caller. */
 export type CaEvent =
@@ -40,7 +41,8 @@ const SERVICE: ServiceDefinition = {
 
 /**
  * Adds the CA to a gRPC server. The identity comes from `authenticate` alone; of the request only the key and the wanted life are used, and
- * the life is clamped. Errors say nothing: a caller learns only UNAUTHENTICATED, INVALID_ARGUMENT or INTERNAL.
+ * the life is clamped. Errors say nothing: a caller learns only UNAUTHENTICATED, RESOURCE_EXHAUSTED, INVALID_ARGUMENT
+ * or INTERNAL.
  */
 export function registerCa(server: Server, service: CaService): void {
   server.addService(SERVICE, {
@@ -65,17 +67,23 @@ class Refusal extends Error {
 async function answer(call: Call, service: CaService): Promise<IstioCertificateResponse> {
   const observe = service.observe ?? (() => {});
   const caller = callerOf(call);
-  const identity = await service.authenticate(caller);
-  if (identity === undefined) {
+  const unauthenticated = (code: status, details: string) => {
     observe({ kind: "unauthenticated", address: caller.address });
-    throw new Refusal(status.UNAUTHENTICATED, "request not authenticated");
-  }
+    return new Refusal(code, details);
+  };
+  const grant = await service.authenticate(caller);
+  if (grant === "too-many-wrong") throw unauthenticated(status.RESOURCE_EXHAUSTED, "too many wrong tokens");
+  if (grant === "unknown") throw unauthenticated(status.UNAUTHENTICATED, "request not authenticated");
+  const { identity, claim } = grant;
   const { csr, validityDuration } = call.request;
   try {
-    const signed = await service.authority.sign({ csr, identity, ttlMs: Number(validityDuration) * 1000 });
+    const publicKey = readRequestedKey(csr);
+    if (claim !== undefined && !(await claim(publicKey))) throw unauthenticated(status.UNAUTHENTICATED, "request not authenticated");
+    const signed = await service.authority.sign({ publicKey, identity, ttlMs: Number(validityDuration) * 1000 });
     observe({ kind: "signed", identity: formatIdentity(identity), notAfterMs: signed.notAfterMs });
     return create(IstioCertificateResponseSchema, { certChain: [...signed.chainPem] });
   } catch (thrown) {
+    if (thrown instanceof Refusal) throw thrown;
     const isRefused = thrown instanceof MeshError && thrown.code === "refused";
     observe({ kind: isRefused ? "refused" : "failed", identity: formatIdentity(identity), reason: MeshError.from(thrown).message });
     throw isRefused ? new Refusal(status.INVALID_ARGUMENT, "certificate request refused") : new Refusal(status.INTERNAL, "internal error");

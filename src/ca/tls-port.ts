@@ -10,8 +10,11 @@ export interface TlsPort {
   close(): Promise<void>;
 }
 
-/** The identity of the control plane itself. */
-const OWN_IDENTITY = { namespace: "kumiko-system", serviceAccount: "kumiko" } as const;
+/** What TLS 1.2 may use: forward secrecy and AEAD only (RFC 9325, section 4.2); TLS 1.3 has nothing else. */
+const CIPHERS = [
+  ...["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"],
+  ...["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+].join(":");
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 20_000;
 const RETRY_MS = 10_000;
@@ -29,6 +32,8 @@ export async function listenTls(server: Server, address: { host: string; port: n
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
+    ciphers: CIPHERS,
+    honorCipherOrder: true,
     ALPNProtocols: ["h2"],
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     // A resumed session would not show the client's certificate chain again, nor be checked against new roots.
@@ -67,10 +72,7 @@ export async function listenTls(server: Server, address: { host: string; port: n
 
 async function makeSecrets(authority: Authority): Promise<{ secrets: SecureContextOptions; renewInMs: number }> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const signed = await authority.sign({
-    publicKey: publicKey.export({ format: "der", type: "spki" }),
-    identity: { trustDomain: authority.trustDomain, ...OWN_IDENTITY },
-  });
+  const signed = await authority.signOwn(publicKey.export({ format: "der", type: "spki" }));
   const key = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
   return {
     secrets: { key, cert: signed.chainPem.join(""), ca: authority.rootsPem },

@@ -14,12 +14,11 @@ import type { Io } from "./io.ts";
 const OPTIONS = {
   controlPlane: { type: "string", value: "HOST:PORT", help: "where kumiko serve --listen is reached" },
   joinTokenFile: { type: "string", value: "FILE", help: "a file with a token of kumiko join-token create; - for standard input" },
-  name: { type: "string", value: "NAME", help: "the workload's name" },
+  name: { type: "string", value: "NAME", help: "the workload that the token is for" },
   serviceAccount: { type: "string", value: "NAME", help: "the workload's service account", default: "default" },
   address: { type: "strings", value: "IP", help: "address at which other workloads reach this one (the machine's first)" },
-  label: { type: "strings", value: "KEY=VALUE", help: "a label of the workload" },
   trustDomain: { type: "string", value: "NAME", help: "of the mesh", default: "cluster.local" },
-  router: { type: "boolean", help: "a gateway, not a sidecar" },
+  router: { type: "boolean", help: "it is a gateway, not a sidecar" },
   capture: { type: "string", value: "HOW", help: "how traffic gets to the proxy", choices: ["redirect", "none"], default: "redirect" },
   envoy: { type: "string", value: "FILE", help: "the Envoy to run (also KUMIKO_ENVOY)" },
   ofUp: { type: "string", value: "FILE", help: "what kumiko up hands over", hidden: true },
@@ -86,7 +85,8 @@ function toProxySpec(name: string, namespace: string, options: OptionValues<type
     serviceAccount: options.serviceAccount,
     type: options.router ? "router" : "sidecar",
     addresses: options.address.length > 0 ? options.address : [firstAddress()],
-    labels: Object.fromEntries(options.label.map(splitLabel)),
+    // What its labels are, the control plane knows.
+    labels: {},
     cluster: "Kubernetes",
     network: "",
     locality: "",
@@ -97,12 +97,6 @@ function toProxySpec(name: string, namespace: string, options: OptionValues<type
     dnsCapture: false,
     launch: [],
   };
-}
-
-function splitLabel(text: string): readonly [key: string, value: string] {
-  const at = text.indexOf("=");
-  if (at <= 0) throw new MeshError("usage", `"${text}" is not KEY=VALUE`, { help: "write it as in: --label app=legacy" });
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function firstAddress(): string {

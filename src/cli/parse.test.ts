@@ -29,8 +29,18 @@ describe("a command line", () => {
     { line: "up platform --profile istio", command: "up", args: ["platform"], options: { profile: "istio" } },
     { line: "up", command: "up", args: [], options: {} },
     { line: "serve a b --dev", command: "serve", args: ["a", "b"], options: { dev: true } },
-    { line: "agent --label a=1 --label b=2", command: "agent", args: [], options: { label: ["a=1", "b=2"], router: false } },
-    { line: "join-token create", command: "join-token", args: ["create"], options: { serviceAccount: "default", ttl: 900 } },
+    {
+      line: "agent --address ::1 --address 10.0.0.1",
+      command: "agent",
+      args: [],
+      options: { address: ["::1", "10.0.0.1"], router: false },
+    },
+    {
+      line: "join-token create --name a --label a=1 --label b=2",
+      command: "join-token",
+      args: ["create"],
+      options: { name: "a", label: ["a=1", "b=2"], router: false, ttl: 600 },
+    },
     { line: "__complete -- get po -o", command: "__complete", args: ["get", "po", "-o"], options: {} },
   ])("$line", async ({ line, command, args, options }) => {
     const result = await parsed(line);

@@ -88,6 +88,38 @@ async function kumiko(line: string, over: { readonly stdin?: string; readonly cw
   return { code, ...written };
 }
 
+describe("join-token", () => {
+  beforeEach(() => startMesh());
+
+  test("prints the token alone, or all that it stands for", async () => {
+    expect(await kumiko("join-token create -n shop --name legacy-1 --label app=legacy --address 10.0.0.7")).toEqual({
+      code: 0,
+      out: "join.fake\n",
+      err: "",
+    });
+    const { out } = await kumiko("join-token create -n shop --name legacy-1 --service-account legacy -o json");
+    expect(JSON.parse(out)).toEqual({
+      token: "join.fake",
+      expiresAt: "2026-01-01T00:10:00.000Z",
+      namespace: "shop",
+      name: "legacy-1",
+      serviceAccount: "legacy",
+    });
+  });
+
+  test.each([
+    { line: "join-token create -n shop", says: "--name is missing" },
+    { line: "join-token create --name a --ttl 0", says: "at least one second" },
+    { line: "join-token create --name a --label app", says: '"app" is not KEY=VALUE' },
+    { line: "join-token create --name a --address here", says: "address is not an IP address" },
+  ])("$line is refused", async ({ line, says }) => {
+    const { code, out, err } = await kumiko(line);
+    expect(code).not.toBe(0);
+    expect(out).toBe("");
+    expect(err).toContain(says);
+  });
+});
+
 describe("get", () => {
   beforeEach(() => startMesh());
 
@@ -225,7 +257,7 @@ describe("status", () => {
 });
 
 describe("without a mesh", () => {
-  test.each(["get pods", "status", "apply -f -", "proxy routes x", "join-token create", "token create alice", "logs users"])(
+  test.each(["get pods", "status", "apply -f -", "proxy routes x", "join-token create --name a", "token create alice", "logs users"])(
     "%s exits with 3 and says how to start one",
     async (line) => {
       const { code, err } = await kumiko(line, { stdin: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n" });

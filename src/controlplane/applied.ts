@@ -8,7 +8,7 @@ import {
   type LastGoodTexts,
   startStoreSource,
 } from "../source/index.ts";
-import { openSqliteStore, type Written } from "../store/index.ts";
+import { openSqliteStore, type Store, type Written } from "../store/index.ts";
 import type { Held, Input } from "./world.ts";
 
 /** Resources that were applied through the API, and the Pods that runtimes report: everything that no file declares. */
@@ -22,6 +22,8 @@ export interface Applied {
   readonly kept: KeptResources;
   /** Keys of token issuers as they were last fetched. */
   readonly lastGoodKeys: LastGoodKeys;
+  /** For what is no resource: join tokens. */
+  readonly store: Store;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export async function openApplied(file: string, onChange: (input: Input) => void
     lastGood: lastGoodInStore(store),
     kept: keptInStore(store),
     lastGoodKeys: lastGoodKeysInStore(store),
+    store,
     async put(ref, document) {
       const expectedRevision = (await store.get(ref))?.revision ?? 0;
       return await settled(store.put(ref, document, { expectedRevision }));

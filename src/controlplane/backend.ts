@@ -3,6 +3,8 @@ import type {
   DeleteResult,
   HeldRemoval,
   HeldResource,
+  JoinRequest,
+  JoinToken,
   MeshStatus,
   ProxyConfig,
   ProxyConfigState,
@@ -11,6 +13,7 @@ import type {
   WriteResult,
 } from "../admin/index.ts";
 import type { Authority, JoinTokens } from "../ca/index.ts";
+import { MeshError } from "../model/error.ts";
 import { formatIdentity } from "../model/identity.ts";
 import { type ResourceRef, refOf } from "../model/resource.ts";
 import { checkDocument } from "../schema/index.ts";
@@ -18,6 +21,7 @@ import type { FileSource, HeldRemoval as HeldInFiles } from "../source/index.ts"
 import type { XdsService } from "../xds/index.ts";
 import { ask } from "./admin-client.ts";
 import type { Applied } from "./applied.ts";
+import { planJoin } from "./join.ts";
 import type { LiveMesh } from "./live-mesh.ts";
 import { podReadiness, unreadyPods } from "./pod-readiness.ts";
 import { findHeld } from "./world.ts";
@@ -36,7 +40,7 @@ export interface BackendParts {
 
 /** The admin API's view of everything: resources from the World, proxies from xDS and the agent together. */
 export function createBackend(parts: BackendParts): AdminBackend {
-  const { live, authority } = parts;
+  const { live } = parts;
   return {
     list: (kind) => [...live.world.held.values()].filter(({ resource }) => resource.kind === kind),
     get: (ref) => findHeld(live.world, ref),
@@ -57,18 +61,27 @@ export function createBackend(parts: BackendParts): AdminBackend {
     heldRemovals: () => parts.files.heldRemovals().map(toHeldRemoval),
     acceptRemovals: async (files) =>
       (await parts.files.acceptRemovals(({ file }) => files === undefined || files.includes(file))).map(toHeldRemoval),
-    async issueJoinToken({ namespace, serviceAccount, ttlMs }) {
-      const { token, expiresAtMs } = await parts.joinTokens.create({
-        identity: { trustDomain: authority.trustDomain, namespace, serviceAccount },
-        ttlMs,
-      });
-      return { token, expiresAt: new Date(expiresAtMs).toISOString(), namespace, serviceAccount };
-    },
+    issueJoinToken: (request) => issueJoinToken(parts, request),
   };
 }
 
 function toHeldRemoval({ resource, file, reason }: HeldInFiles): HeldRemoval {
   return { file, reason, resource: refOf(resource) };
+}
+
+async function issueJoinToken({ live, authority, joinTokens }: BackendParts, request: JoinRequest): Promise<JoinToken | string> {
+  const plan = planJoin(live.world, request, Date.now());
+  if (typeof plan === "string") return plan;
+  const { namespace, name, ttlMs } = request;
+  const { serviceAccount, registers } = plan;
+  const identity = { trustDomain: authority.trustDomain, namespace, serviceAccount };
+  try {
+    const { token, expiresAtMs } = await joinTokens.create({ identity, ttlMs, ...(registers !== undefined && { registers }) });
+    return { token, expiresAt: new Date(expiresAtMs).toISOString(), namespace, name, serviceAccount };
+  } catch (thrown) {
+    if (thrown instanceof MeshError && thrown.code === "usage") return thrown.message;
+    throw thrown;
+  }
 }
 
 function toMeshStatus({ live, authority, about }: BackendParts): MeshStatus {

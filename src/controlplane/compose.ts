@@ -7,17 +7,17 @@ import {
   authenticateLocalAgent,
   authenticateRemoteAgent,
   createJoinTokens,
-  createMemoryTokenStore,
   type JoinTokens,
   listenTls,
   openAuthority,
   registerCa,
 } from "../ca/index.ts";
 import { MeshError } from "../model/error.ts";
+import type { Identity } from "../model/identity.ts";
 import type { Profile } from "../schema/mesh-config.ts";
 import { type FileSource, startFileSource } from "../source/index.ts";
 import { startKeySetSource } from "../source/key-sets.ts";
-import { checkLoopback, createGrpcServer, createXdsService, isOfDomain, type XdsService } from "../xds/index.ts";
+import { attest, checkLoopback, createGrpcServer, createXdsService, isOfDomain, type XdsService } from "../xds/index.ts";
 import { type Applied, openApplied } from "./applied.ts";
 import { createBackend } from "./backend.ts";
 import type { Places } from "./config.ts";
@@ -95,15 +95,18 @@ async function open(options: ControlPlaneOptions, closers: Closers): Promise<Omi
 
   const { trustDomain } = live.world.mesh.settings;
   const authority = await openAuthority({ dir: join(places.state, "ca"), trustDomain, dev: options.dev });
-  const joinTokens = createJoinTokens({ store: createMemoryTokenStore(), rootsPem: authority.rootsPem });
+  const joinTokens = createJoinTokens({ store: applied.store, rootsPem: authority.rootsPem });
   const xds = createXdsService({
     snapshotFor: (proxy) => live.snapshotFor(proxy),
-    authorize: (peer) => isOfDomain(peer, trustDomain),
+    admit: (peer, claimed) => {
+      const isOurs = isOfDomain(peer, trustDomain);
+      return isOurs === true ? attest(peer, claimed, live.world.mesh.workloads) : isOurs;
+    },
     observe: (event) => live.observe(event),
   });
   closers.push(() => xds.close());
   wake.push(() => xds.push());
-  const port = await listen(options, { xds, authority, joinTokens }, closers);
+  const port = await listen(options, { xds, authority, joinTokens, live }, closers);
 
   const backend = createBackend({
     live,
@@ -164,9 +167,14 @@ interface Served {
   readonly xds: XdsService;
   readonly authority: Authority;
   readonly joinTokens: JoinTokens;
+  readonly live: LiveMesh;
 }
 
-async function listen(options: ControlPlaneOptions, { xds, authority, joinTokens }: Served, closers: Closers): Promise<number | undefined> {
+async function listen(
+  options: ControlPlaneOptions,
+  { xds, authority, joinTokens, live }: Served,
+  closers: Closers,
+): Promise<number | undefined> {
   const { trustDomain } = authority;
   const local = createGrpcServer();
   xds.register(local, "unix");
@@ -187,7 +195,9 @@ async function listen(options: ControlPlaneOptions, { xds, authority, joinTokens
   if (options.listen === undefined) return undefined;
   const remote = createGrpcServer({ maxConnectionAgeMs: CONNECTION_AGE_MS });
   xds.register(remote, "mtls");
-  registerCa(remote, { authority, authenticate: authenticateRemoteAgent(trustDomain, joinTokens) });
+  const isMember = ({ namespace, serviceAccount }: Identity) =>
+    live.world.mesh.workloads.inNamespace(namespace).some((workload) => workload.serviceAccount === serviceAccount);
+  registerCa(remote, { authority, authenticate: authenticateRemoteAgent({ trustDomain, tokens: joinTokens, isMember }) });
   const port = await listenTls(remote, options.listen, authority);
   closers.push(() => port.close());
   return port.port;

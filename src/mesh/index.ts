@@ -13,4 +13,4 @@ export { type PoliciesOf, type PolicyKind } from "./policies.ts";
 export { type ProxyView, type Scope, scopeFor } from "./scope.ts";
 export { MESH_GATEWAY, qualifyGateway, type VirtualService, type VirtualServiceSpec } from "./virtual-services.ts";
 export { isExported, matchesLabels, qualifyHost } from "./visibility.ts";
-export { type IndexedWorkload } from "./workloads.ts";
+export { INJECTION_TEMPLATES, type IndexedWorkload, isGateway } from "./workloads.ts";

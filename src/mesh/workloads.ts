@@ -1,4 +1,5 @@
-import { type Resource, refOf } from "../model/resource.ts";
+import type { Proxy } from "../model/proxy.ts";
+import { type Metadata, type Resource, refOf } from "../model/resource.ts";
 import type { Workload, WorkloadPort } from "../model/workload.ts";
 import type { PodBody, WorkloadEntryBody } from "../schema/bodies.ts";
 import { matchesLabels } from "./visibility.ts";
@@ -10,6 +11,15 @@ const TLS_MODE = "security.istio.io/tlsMode";
 const SIDECAR_PORTS = "kumiko.dev/sidecar-ports";
 /** JSON: the Pod's port to the one on which its application was told to listen. */
 const APP_PORTS = "kumiko.dev/app-ports";
+
+/** Istio's injector reads it at a Pod's template: which of its templates are meant. */
+export const INJECTION_TEMPLATES = "inject.istio.io/templates";
+
+/** Marked for gateway injection, as Istio does it, or labelled like one of its own gateways: there is only a proxy, of type router. */
+export function isGateway({ labels, annotations }: Pick<Metadata, "labels" | "annotations">): boolean {
+  const templates = (annotations[INJECTION_TEMPLATES] ?? "").split(",").map((name) => name.trim());
+  return templates.includes("gateway") || labels["istio"] === "ingressgateway" || labels["istio"] === "egressgateway";
+}
 
 /** Pods and WorkloadEntries, by name, namespace and address. */
 export class WorkloadIndex {
@@ -44,6 +54,11 @@ export class WorkloadIndex {
     return this.#byName.get(`${kind}/${namespace}/${name}`);
   }
 
+  /** A Pod counts before a WorkloadEntry of its name. */
+  named(namespace: string, name: string): IndexedWorkload | undefined {
+    return this.find("Pod", namespace, name) ?? this.find("WorkloadEntry", namespace, name);
+  }
+
   /** The workload that a proxy stands beside: by name, else by address. Undefined before the workload was declared. */
   ofProxy(proxy: {
     readonly namespace: string;
@@ -51,13 +66,16 @@ export class WorkloadIndex {
     readonly addresses: readonly string[];
   }): IndexedWorkload | undefined {
     const { namespace, name, addresses } = proxy;
-    const named = this.find("Pod", namespace, name) ?? this.find("WorkloadEntry", namespace, name);
-    return named ?? this.inNamespace(namespace).find((workload) => workload.address !== "" && addresses.includes(workload.address));
+    return (
+      this.named(namespace, name) ??
+      this.inNamespace(namespace).find((workload) => workload.address !== "" && addresses.includes(workload.address))
+    );
   }
 }
 
 export interface IndexedWorkload extends Workload {
   readonly kind: "Pod" | "WorkloadEntry";
+  readonly proxyType: Proxy["type"];
   /** Share of a locality's traffic (WorkloadEntry); 1 for a Pod. */
   readonly weight: number;
 }
@@ -72,6 +90,7 @@ function readPod(resource: Resource<PodBody>): IndexedWorkload | undefined {
   if (body.status?.phase === "Failed" || body.status?.phase === "Succeeded") return undefined;
   return {
     kind: "Pod",
+    proxyType: isGateway(metadata) ? "router" : "sidecar",
     name: metadata.name,
     namespace: metadata.namespace,
     labels: metadata.labels,
@@ -136,6 +155,7 @@ function readWorkloadEntry(resource: Resource<WorkloadEntryBody>): IndexedWorklo
   const tlsMode = labels[TLS_MODE];
   return {
     kind: "WorkloadEntry",
+    proxyType: isGateway({ labels, annotations: metadata.annotations }) ? "router" : "sidecar",
     name: metadata.name,
     namespace: metadata.namespace,
     labels,

@@ -8,6 +8,15 @@ export interface Identity {
   readonly serviceAccount: string;
 }
 
+/** The control plane's own: agents know it by this identity, so no workload may have it. */
+export function controlPlaneIdentity(trustDomain: TrustDomain): Identity {
+  return { trustDomain, namespace: "kumiko-system", serviceAccount: "kumiko" };
+}
+
+export function isControlPlane(identity: Identity): boolean {
+  return formatIdentity(identity) === formatIdentity(controlPlaneIdentity(identity.trustDomain));
+}
+
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
 

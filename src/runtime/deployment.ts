@@ -1,4 +1,5 @@
 import { stableHash } from "../base/index.ts";
+import { isGateway } from "../mesh/index.ts";
 import type { DeclaredResource } from "./resources.ts";
 import type { DeploymentBody, StatefulSetBody } from "../schema/bodies.ts";
 import type { Capture } from "./network.ts";
@@ -98,8 +99,7 @@ function podOf(
  * annotation) leaves a pod outside the mesh. Everything else has a sidecar: namespaces need no label.
  */
 export function captureOf(labels: Readonly<Record<string, string>>, annotations: Readonly<Record<string, string>>): Capture {
-  const templates = (annotations["inject.istio.io/templates"] ?? "").split(",").map((name) => name.trim());
-  if (templates.includes("gateway") || labels["istio"] === "ingressgateway" || labels["istio"] === "egressgateway") return "gateway";
+  if (isGateway({ labels, annotations })) return "gateway";
   const inject = labels["sidecar.istio.io/inject"] ?? annotations["sidecar.istio.io/inject"];
   return inject === "false" ? "none" : "sidecar";
 }

@@ -107,10 +107,11 @@ export function fakeBackend(options: FakeBackendOptions = {}): AdminBackend {
       removals = removals.filter((one) => !released.includes(one));
       return released;
     },
-    issueJoinToken: async ({ namespace, serviceAccount, ttlMs }) => ({
+    issueJoinToken: async ({ namespace, name, serviceAccount = "default", ttlMs }) => ({
       token: "join.fake",
       expiresAt: new Date(Date.UTC(2026, 0, 1) + ttlMs).toISOString(),
       namespace,
+      name,
       serviceAccount,
     }),
   };

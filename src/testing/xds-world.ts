@@ -63,7 +63,7 @@ export class XdsWorld {
     const grpc = createGrpcServer();
     this.#service = createXdsService({
       snapshotFor: () => this.#snapshot,
-      authorize: () => true,
+      admit: (_peer, claimed) => claimed,
       observe: (event) => this.events.push(event),
     });
     this.#service.register(grpc, "unix");

@@ -16,7 +16,7 @@ const server = createGrpcServer();
 const events: XdsEvent[] = [];
 const service = createXdsService({
   snapshotFor: () => snapshotOf([edsCluster("a"), endpoints("a", [1])]),
-  authorize: () => true,
+  admit: (_peer, claimed) => claimed,
   observe: (event) => events.push(event),
 });
 

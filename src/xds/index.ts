@@ -1,3 +1,4 @@
+export { attest } from "./attest.ts";
 export { createXdsService, registerAds, type XdsOptions, type XdsService } from "./serve.ts";
 export { checkLoopback, createGrpcServer } from "./grpc-server.ts";
 export { ADS_SERVICE, DELTA_PATH, SOTW_PATH } from "./protocol/path.ts";

@@ -119,7 +119,7 @@ test("over mTLS a client is served as the workload of its certificate, and as no
   ]);
   const service = createXdsService({
     snapshotFor: () => snapshotOf([edsCluster("a"), endpoints("a", [1])]),
-    authorize: () => true,
+    admit: (_peer, claimed) => claimed,
     observe: () => undefined,
   });
   service.register(server, "mtls");

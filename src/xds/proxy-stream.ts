@@ -16,6 +16,8 @@ import { decodeRequest } from "./request.ts";
 export interface ProxyStreamOptions {
   readonly call: DiscoveryCall;
   readonly kind: XdsRequest["kind"];
+  /** What the node says that it is. */
+  readonly claimed: Proxy;
   readonly proxy: Proxy;
   readonly peer: Peer;
   readonly nextNonce: () => string;
@@ -27,6 +29,7 @@ export interface ProxyStreamOptions {
 
 /** One authorised stream: feeds requests to the protocol's state and writes what it makes. */
 export class ProxyStream {
+  readonly claimed: Proxy;
   readonly proxy: Proxy;
   readonly peer: Peer;
   readonly #options: ProxyStreamOptions;
@@ -39,6 +42,7 @@ export class ProxyStream {
   #isHeldBack = false;
 
   constructor(options: ProxyStreamOptions) {
+    this.claimed = options.claimed;
     this.proxy = options.proxy;
     this.peer = options.peer;
     this.#options = options;

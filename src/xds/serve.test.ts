@@ -7,6 +7,7 @@ import { FakeXdsClient, type FakeXdsClientOptions } from "../testing/fake-xds-cl
 import { until } from "../testing/until.ts";
 import { edsCluster, endpoints, envoyResource, httpListener, policy, routeTo, snapshotOf } from "../testing/xds-fixture.ts";
 import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { Proxy } from "../model/proxy.ts";
 import type { Snapshot } from "../translate/envoy/resource.ts";
 import {
   checkLoopback,
@@ -41,7 +42,7 @@ let clock: FakeClock;
 let events: XdsEvent[];
 let snapshot: Snapshot;
 let clients: FakeXdsClient[];
-let authorize: (peer: Peer) => true | string;
+let admit: (peer: Peer, claimed: Proxy) => Proxy | string;
 
 const web = (header = "1", denies = false) => [
   edsCluster("users"),
@@ -56,7 +57,7 @@ function start(transport: Transport = "unix", limits: Partial<XdsLimits> = {}): 
   server = createGrpcServer(limits);
   service = createXdsService({
     snapshotFor: () => snapshot,
-    authorize: (peer) => authorize(peer),
+    admit: (peer, claimed) => admit(peer, claimed),
     observe: (event) => events.push(event),
     limits,
     clock,
@@ -87,7 +88,7 @@ beforeEach(() => {
   events = [];
   clients = [];
   snapshot = snapshotOf(web());
-  authorize = () => true;
+  admit = (_peer, claimed) => claimed;
 });
 
 afterEach(() => {
@@ -211,10 +212,37 @@ describe("who is turned away", () => {
 
   test("whom the caller's rule refuses, with its reason", async () => {
     await start();
-    authorize = () => "not today";
+    admit = () => "not today";
     const client = connect();
     client.subscribe("cluster");
     expect(await client.ended()).toEqual({ code: status.PERMISSION_DENIED, details: "not today" });
+  });
+
+  test("who is that workload no more when the mesh changes, with the reason", async () => {
+    await start();
+    const client = connect();
+    client.subscribe("cluster");
+    await client.next("cluster");
+    admit = () => "it was taken out";
+    service.push();
+    expect(await client.ended()).toEqual({ code: status.PERMISSION_DENIED, details: "it was taken out" });
+    await until("the stream is gone", () => service.status().length === 0);
+  });
+
+  test("a stream of a workload that is declared anew: it comes back as what it is now", async () => {
+    admit = (_peer, claimed) => ({ ...claimed, labels: { version: "1" } });
+    await start();
+    const [before, other] = [connect(), connect()];
+    for (const client of [before, other]) client.subscribe("cluster");
+    for (const client of [before, other]) await client.next("cluster");
+    service.push();
+    admit = (_peer, claimed) => ({ ...claimed, labels: { version: "2" } });
+    service.push();
+    expect((await before.ended()).code).toBe(status.UNAVAILABLE);
+    const after = connect();
+    after.subscribe("cluster");
+    await after.next("cluster");
+    expect(service.status().map(({ proxy }) => proxy.labels)).toEqual([{ version: "2" }]);
   });
 
   test("a plaintext client on a server for mTLS", async () => {

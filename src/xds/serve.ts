@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { Metadata, status, type Server } from "@grpc/grpc-js";
 import type { Proxy } from "../model/proxy.ts";
 import type { Snapshot } from "../translate/envoy/resource.ts";
@@ -9,14 +10,17 @@ import { NODE_FIELD, readNode, toProxy } from "./node.ts";
 import { identifyPeer, mayBe, type Peer, type Transport } from "./peer.ts";
 import type { XdsRequest } from "./protocol/message.ts";
 import { ADS_SERVICE } from "./protocol/path.ts";
-import { ProxyStream } from "./proxy-stream.ts";
+import { ProxyStream, type ProxyStreamOptions } from "./proxy-stream.ts";
 import { PushQueue } from "./push-queue.ts";
 
 export interface XdsOptions {
   /** The newest configuration of a proxy; the same object as long as nothing changed. */
   readonly snapshotFor: (proxy: Proxy) => Snapshot;
-  /** Asked once a stream, after the node is read and before anything else is; a string says why not. On top of what a certificate says. */
-  readonly authorize: (peer: Peer, proxy: Proxy) => true | string;
+  /**
+   * The proxy that a peer is, of what its node claims; a string says why it is none. Asked after the node is read and before anything else
+   * is, on top of what a certificate says, and again at each `push`: a stream whose answer changes ends.
+   */
+  readonly admit: (peer: Peer, claimed: Proxy) => Proxy | string;
   readonly observe: (event: XdsEvent) => void;
   readonly limits?: Partial<XdsLimits>;
   readonly clock?: Clock;
@@ -73,7 +77,7 @@ class Ads implements XdsService {
   }
 
   push(): void {
-    for (const stream of this.#streams) this.#queue.add(stream);
+    for (const stream of this.#streams) if (this.#isStillAdmitted(stream)) this.#queue.add(stream);
   }
 
   status(): readonly ProxyStatus[] {
@@ -110,32 +114,41 @@ class Ads implements XdsService {
     const node = readNode(bytes, NODE_FIELD[kind], this.#limits.maxNodeBytes);
     const proxy = "reason" in node ? node : toProxy(node);
     if ("reason" in proxy) return this.#reject(call, status.INVALID_ARGUMENT, proxy.reason);
-    const answer = this.#authorize(peer, proxy);
-    if (answer !== true) return this.#reject(call, status.PERMISSION_DENIED, answer);
+    const admitted = this.#admit(peer, proxy);
+    if (typeof admitted === "string") return this.#reject(call, status.PERMISSION_DENIED, admitted);
     if (this.#countOf(peer) >= this.#limits.maxStreamsPerIdentity)
       return this.#reject(call, status.RESOURCE_EXHAUSTED, "too many streams of this identity");
     // The client learns at once that it is welcome, even if there will be nothing to send.
     call.sendMetadata(new Metadata());
-    const stream = this.#stream(call, kind, peer, proxy);
+    const stream = this.#stream({ call, kind, peer, claimed: proxy, proxy: admitted });
     this.#streams.add(stream);
-    this.#options.observe({ kind: "connected", proxy, peer });
+    this.#options.observe({ kind: "connected", proxy: admitted, peer });
     // State of the world compares versions at the first request; delta can wait for its turn.
     if (kind === "sotw") stream.refresh();
     else this.#queue.add(stream);
     return stream;
   }
 
-  #stream(call: DiscoveryCall, kind: XdsRequest["kind"], peer: Peer, proxy: Proxy): ProxyStream {
+  #stream(opened: Pick<ProxyStreamOptions, "call" | "kind" | "peer" | "claimed" | "proxy">): ProxyStream {
     const { snapshotFor, observe } = this.#options;
     const prefix = randomBytes(6).toString("hex");
     let count = 0;
     const nextNonce = () => `${prefix}-${++count}`;
-    return new ProxyStream({ call, kind, proxy, peer, nextNonce, snapshotFor, observe, limits: this.#limits, clock: this.#clock });
+    return new ProxyStream({ ...opened, nextNonce, snapshotFor, observe, limits: this.#limits, clock: this.#clock });
   }
 
-  #authorize(peer: Peer, proxy: Proxy): true | string {
-    const allowed = mayBe(peer, proxy);
-    return allowed === true ? this.#options.authorize(peer, proxy) : allowed;
+  #admit(peer: Peer, claimed: Proxy): Proxy | string {
+    const allowed = mayBe(peer, claimed);
+    return allowed === true ? this.#options.admit(peer, claimed) : allowed;
+  }
+
+  /** Ends a stream that is not that proxy's any more; one that is another now, by its labels, comes back as that at once. */
+  #isStillAdmitted(stream: ProxyStream): boolean {
+    const admitted = this.#admit(stream.peer, stream.claimed);
+    if (typeof admitted === "string") stream.end(status.PERMISSION_DENIED, admitted);
+    else if (isDeepStrictEqual(admitted, stream.proxy)) return true;
+    else stream.end(status.UNAVAILABLE, "the workload is declared anew");
+    return false;
   }
 
   #countOf(peer: Peer): number {

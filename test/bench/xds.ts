@@ -61,7 +61,11 @@ class XdsBench {
 
   constructor() {
     this.#mesh = this.#createMesh();
-    this.#service = createXdsService({ snapshotFor: (proxy) => this.#snapshotFor(proxy), authorize: () => true, observe: () => undefined });
+    this.#service = createXdsService({
+      snapshotFor: (proxy) => this.#snapshotFor(proxy),
+      admit: (_peer, claimed) => claimed,
+      observe: () => undefined,
+    });
     this.#service.register(this.#server, "unix");
   }
 

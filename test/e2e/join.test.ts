@@ -17,6 +17,16 @@ metadata: { name: shop }
 apiVersion: v1
 kind: ServiceAccount
 metadata: { name: legacy, namespace: shop }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: gateway-1, namespace: shop }
+spec: { address: 10.9.0.1, serviceAccount: gateway, labels: { istio: ingressgateway } }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: thief-1, namespace: shop }
+spec: { address: 10.9.0.2, serviceAccount: thief, labels: { app: thief } }
 `;
 
 interface Running {
@@ -59,21 +69,35 @@ afterAll(async () => {
   rmSync(base, { recursive: true, force: true });
 });
 
-async function createToken(serviceAccount = "legacy"): Promise<string> {
-  const { stdout } = await kumiko(["join-token", "create", "-n", "shop", "--service-account", serviceAccount], join(base, "control-plane"));
+/** For a workload that no file declares. */
+async function createToken(name: string, serviceAccount = "legacy"): Promise<string> {
+  const described = ["--service-account", serviceAccount, "--address", "127.0.0.1"];
+  return await createTokenFor(name, ...((await isDeclared(name)) ? [] : described));
+}
+
+async function isDeclared(name: string): Promise<boolean> {
+  const { stdout } = await kumiko(["get", "workloadentries", "-n", "shop", "-o", "name"], join(base, "control-plane"));
+  return stdout.split("\n").some((line) => line.endsWith(`/${name}`));
+}
+
+async function createTokenFor(name: string, ...more: readonly string[]): Promise<string> {
+  const { stdout } = await kumiko(["join-token", "create", "-n", "shop", "--name", name, ...more], join(base, "control-plane"));
   return stdout.trim();
 }
 
 /** An agent with folders of its own, as on a machine that shares nothing with the control plane but a way over TCP. */
-function startAgent(machine: string, options: { readonly token?: string; readonly serviceAccount?: string } = {}) {
+function startAgent(
+  machine: string,
+  options: { readonly token?: string; readonly serviceAccount?: string; readonly name?: string; readonly more?: readonly string[] } = {},
+) {
   const dir = folder(machine);
-  const { token, serviceAccount = "legacy" } = options;
+  const { token, serviceAccount = "legacy", name = machine, more = [] } = options;
   const tokenFile = join(dir, "token");
   if (token !== undefined) writeFileSync(tokenFile, token, { mode: 0o600 });
   const running = run(
     [
-      ...["agent", "--control-plane", `127.0.0.1:${port}`, "-n", "shop", "--name", machine, "--service-account", serviceAccount],
-      ...["--address", "127.0.0.1", "--capture", "none", ...(token === undefined ? [] : ["--join-token-file", tokenFile])],
+      ...["agent", "--control-plane", `127.0.0.1:${port}`, "-n", "shop", "--name", name, "--service-account", serviceAccount],
+      ...["--address", "127.0.0.1", "--capture", "none", ...(token === undefined ? [] : ["--join-token-file", tokenFile]), ...more],
     ],
     dir,
   );
@@ -108,7 +132,7 @@ async function proxiesOfControlPlane(): Promise<
 }
 
 test("a token admits an agent over mTLS: its proxy becomes ready, and status shows it; stopped and started again it needs no token", async () => {
-  const token = await createToken();
+  const token = await createToken("legacy-1");
   const first = startAgent("legacy-1", { token });
   await waitFor("its proxy is ready", async () => (await first.status())?.ready === true, { explain: first.output });
   const identity = "spiffe://cluster.local/ns/shop/sa/legacy";
@@ -129,11 +153,11 @@ test("a token admits an agent over mTLS: its proxy becomes ready, and status sho
   await second.stop();
 });
 
-const REFUSED: readonly { what: string; token: () => Promise<string>; why: RegExp }[] = [
+const REFUSED: readonly { what: string; token: (name: string) => Promise<string>; why: RegExp }[] = [
   {
     what: "that was used",
     token: async () => {
-      const token = await createToken();
+      const token = await createToken("first-user");
       const other = startAgent("first-user", { token });
       await waitFor("the first is ready", async () => (await other.status())?.ready === true, { explain: other.output });
       await other.stop();
@@ -143,20 +167,20 @@ const REFUSED: readonly { what: string; token: () => Promise<string>; why: RegEx
   },
   {
     what: "with another secret",
-    token: async () => (await createToken()).replace(/\.[\w-]{43}\./, `.${"A".repeat(43)}.`),
+    token: async (name) => (await createToken(name)).replace(/\.[\w-]{43}\./, `.${"A".repeat(43)}.`),
     why: /signs nothing/,
   },
   {
     what: "with another root",
-    token: async () => (await createToken()).replace(/[0-9a-f]{64}$/, "0".repeat(64)),
+    token: async (name) => (await createToken(name)).replace(/[0-9a-f]{64}$/, "0".repeat(64)),
     why: /root that the join token names/,
   },
-  { what: "of another service account", token: () => createToken("other"), why: /sa\/other/ },
+  { what: "of another service account", token: (name) => createToken(name, "other"), why: /sa\/other/ },
 ];
 
 test.each(REFUSED)("a token $what is refused: no certificate, no proxy", async ({ what, token, why }) => {
   const name = `machine-${what.replaceAll(/\W+/g, "-")}`;
-  const text = await token();
+  const text = await token(name);
   const agent = startAgent(name, { token: text });
   await waitFor("it says why", () => why.test(agent.output()), { explain: agent.output });
   const status = await agent.status();
@@ -175,4 +199,21 @@ test("what is no token at all is refused at once, without repeating it", async (
   expect(agent.output()).toMatch(/error: that is no join token\n {2}next: .*join-token create/);
   expect(agent.output()).not.toContain("secret");
   expect(existsSync(agent.runDir)).toBe(false);
+});
+
+test.each([
+  {
+    title: "names the gateway's workload",
+    name: "gateway-1",
+    more: ["--router"],
+    why: /no Pod or WorkloadEntry shop\/gateway-1 runs as .*sa\/thief/,
+  },
+  { title: "says that it is a gateway", name: "thief-1", more: ["--router"], why: /thief-1 has a proxy of type sidecar/ },
+])("a machine that $title, with a token of another account, gets no configuration", async ({ name, more, why }) => {
+  const token = await createTokenFor("thief-1");
+  const agent = startAgent(`thief-as-${name}`, { token, name, serviceAccount: "thief", more });
+  await waitFor("it says why", async () => why.test((await agent.status())?.lastError ?? ""), { explain: agent.output });
+  expect(await agent.status()).toMatchObject({ ready: false, connected: false });
+  expect((await proxiesOfControlPlane()).map((proxy) => proxy.name)).not.toContain(name);
+  await agent.stop();
 });

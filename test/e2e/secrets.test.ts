@@ -111,7 +111,7 @@ async function plant(): Promise<void> {
   writeFileSync(join(mesh.dir, "k8s/wrong.yaml"), secret("wrong", `data: { list: [${PLANTED.misshapen}], p: "${PLANTED.misshapen}!" }`));
   writeFileSync(join(mesh.dir, "k8s/torn.yaml"), secret("torn", `stringData: { password: "${PLANTED.torn} }`));
   await waitFor("the torn file is reported", () => mesh.output().includes("torn.yaml"));
-  joinToken = (await kumiko(["join-token", "create", "-n", "shop"], mesh.dir)).stdout.trim();
+  joinToken = (await kumiko(["join-token", "create", "-n", "shop", "--name", "legacy-1", "--address", "10.0.0.7"], mesh.dir)).stdout.trim();
   for (const { stdout, stderr } of refused) expect(findCanaries(stdout + stderr, canaries())).toEqual([]);
 }
 

@@ -41,7 +41,7 @@ export class LabControlPlane {
     this.#snapshotFor = snapshotFor;
     this.#xds = createXdsService({
       snapshotFor: (proxy) => this.#snapshotOf(proxy),
-      authorize: (_peer, proxy) => this.#served.has(keyOf(proxy)) || "it is no proxy of this mesh",
+      admit: (_peer, proxy) => (this.#served.has(keyOf(proxy)) ? proxy : "it is no proxy of this mesh"),
       observe: (event) => this.#observe(event),
     });
     this.#server = createGrpcServer();
