@@ -85,6 +85,8 @@ optional_packages() {
   edge_packages
   [ "$1" = --tests ] || return 0
   [ -x /usr/bin/chromium ] || printf 'chromium '
+  # Gives a process another clock.
+  command -v faketime >/dev/null 2>&1 || printf 'faketime '
   # Kafka comes from Maven's packages.
   command -v java >/dev/null 2>&1 || printf 'default-jre-headless '
   command -v mvn >/dev/null 2>&1 || printf 'maven '

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,10 +29,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function startControlPlane(trustDomain = "mesh.test", maxTtlMs = 3_600_000) {
+async function startControlPlane(trustDomain = "mesh.test", maxTtlMs = 3_600_000, now = Date.now) {
   const dir = mkdtempSync(join(tmpdir(), "kjoin-"));
   cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
-  const authority = await openAuthority({ dir: join(dir, "ca"), trustDomain, dev: true, maxTtlMs });
+  const authority = await openAuthority({ dir: join(dir, "ca"), trustDomain, dev: true, maxTtlMs, now });
   const store = openSqliteStore({ file: join(dir, "store.db") });
   cleanups.push(() => store.close());
   const tokens = createJoinTokens({ store, rootsPem: authority.rootsPem });
@@ -40,7 +41,7 @@ async function startControlPlane(trustDomain = "mesh.test", maxTtlMs = 3_600_000
   const server = new Server();
   const authenticate = authenticateRemoteAgent({ trustDomain, tokens, isMember: (one) => members.isMember(one) });
   registerCa(server, { authority, authenticate, observe: (event) => events.push(event) });
-  const port = await listenTls(server, { host: "127.0.0.1", port: 0 }, authority);
+  const port = await listenTls(server, { host: "127.0.0.1", port: 0 }, authority, { now, lookMs: 20 });
   cleanups.push(() => port.close());
   cleanups.push(() => server.forceShutdown());
   return { dir, authority, tokens, members, events, address: `127.0.0.1:${port.port}` };
@@ -159,6 +160,20 @@ describe("joining over TLS", () => {
     expect(isClosed).toBe(true);
   });
 
+  test("a clock that went two years on and came back leaves the port with a certificate that is valid", async () => {
+    const clock = { offsetMs: 0 };
+    const { address } = await startControlPlane("mesh.test", 3_600_000, () => Date.now() + clock.offsetMs);
+    const shown = () => validityOf(address);
+    const isValid = ({ notBeforeMs, notAfterMs }: Awaited<ReturnType<typeof shown>>) => {
+      const now = Date.now() + clock.offsetMs;
+      return notBeforeMs <= now && now < notAfterMs;
+    };
+    for (const offsetMs of [0, 2 * 365 * 24 * 3_600_000, 0]) {
+      clock.offsetMs = offsetMs;
+      expect(await until("the port shows a valid certificate", async () => isValid(await shown()))).toBe(true);
+    }
+  });
+
   test.each([
     { title: "TLS 1.3", options: { minVersion: "TLSv1.3" }, isTaken: true },
     { title: "TLS 1.2 with AES-GCM", options: { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" }, isTaken: true },
@@ -205,6 +220,17 @@ describe("the Unix socket", () => {
     expect(await failureOf(foreign.keys)).toContain("request not authenticated");
   });
 });
+
+async function validityOf(address: string) {
+  const socket = connect({ port: Number(address.split(":")[1]), host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+  try {
+    await once(socket, "secureConnect");
+    const { valid_from: from, valid_to: to } = socket.getPeerCertificate();
+    return { notBeforeMs: Date.parse(from), notAfterMs: Date.parse(to) };
+  } finally {
+    socket.destroy();
+  }
+}
 
 function mkdir(parent: string): string {
   return mkdtempSync(join(parent, "second-"));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Authority, openAuthority } from "../ca/index.ts";
 import { until } from "../testing/until.ts";
-import { WorkloadKeys, type WorkloadKeysSettings } from "./keys.ts";
+import { type WorkloadCertificate, WorkloadKeys, type WorkloadKeysSettings } from "./keys.ts";
 
 const identity = { trustDomain: "mesh.test", namespace: "shop", serviceAccount: "users" };
 
@@ -103,6 +103,30 @@ describe("the keys of a workload", () => {
     await until("it has expired", () => keys.current === undefined);
     isDown = false;
     expect((await certificateOf(keys)).chainPem).not.toBe(first.chainPem);
+  });
+
+  test.each([
+    { title: "an hour on", stepMs: 3_600_000 },
+    { title: "two years back", stepMs: -2 * 365 * 24 * 3_600_000 },
+    { title: "two years on, and back again", stepMs: 2 * 365 * 24 * 3_600_000, isBack: true },
+  ])("when the clock goes $title, what is not valid is not used, and there is a valid one soon", async ({ stepMs, isBack = false }) => {
+    const clocked = await openAuthority({
+      dir: join(dir, "clocked"),
+      trustDomain: "mesh.test",
+      dev: true,
+      now: () => Date.now() + offsetMs,
+    });
+    const keys = open({ sign: async (csr) => (await clocked.sign({ csr, identity })).chainPem, lookMs: 20 });
+    const isValid = (one: WorkloadCertificate, now = Date.now() + offsetMs) => one.notBeforeMs <= now && now <= one.notAfterMs;
+    const first = await certificateOf(keys);
+    const steps = isBack ? [stepMs, 0] : [stepMs];
+    for (const step of steps) {
+      offsetMs = step;
+      const now = keys.current;
+      expect(now === undefined || isValid(now)).toBe(true);
+      expect(isValid(await certificateOf(keys))).toBe(true);
+    }
+    expect(keys.current?.chainPem).not.toBe(first.chainPem);
   });
 
   test.each<{ title: string; chain: (good: readonly string[]) => readonly string[]; message: RegExp }>([

@@ -32,14 +32,17 @@ export interface WorkloadKeysSettings {
   /** A quarter of the life or less is left and it could not be renewed, each time that a try fails. */
   readonly onAlarm?: (reason: string) => void;
   readonly now?: () => number;
+  /** How often the wall clock is looked at; 5 s by default. */
+  readonly lookMs?: number;
   /** Between 0 and 1; spreads renewals. */
   readonly random?: () => number;
 }
 
 const FIRST_RETRY_MS = 500;
-const MAX_RETRY_MS = 30_000;
+/** With a look before it, less than half a minute: so long after a clock is right again there is a certificate. */
+const MAX_RETRY_MS = 20_000;
 /** The wall clock is looked at this often, so that a step of it is noticed. */
-const LOOK_MS = 15_000;
+const LOOK_MS = 5_000;
 
 /**
  * The key and certificate of one workload: made here, signed by the control plane, checked, renewed at half of its life with 10 % jitter.
@@ -68,7 +71,8 @@ export class WorkloadKeys {
 
   /** Undefined while there is none that is valid now. */
   get current(): WorkloadCertificate | undefined {
-    return this.#current !== undefined && this.#now() <= this.#current.notAfterMs ? this.#current : undefined;
+    const now = this.#now();
+    return this.#current !== undefined && this.#current.notBeforeMs <= now && now <= this.#current.notAfterMs ? this.#current : undefined;
   }
 
   get lastError(): string | undefined {
@@ -90,10 +94,11 @@ export class WorkloadKeys {
   #wait(ms: number): void {
     if (this.#isClosed) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, Math.min(ms, LOOK_MS)));
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, Math.min(ms, this.#settings.lookMs ?? LOOK_MS)));
   }
 
   #untilRenewal(): number {
+    if (this.#current !== undefined && this.#now() < this.#current.notBeforeMs) return 0;
     return Math.min(this.#renewAtMs - this.#now(), this.#renewAtMonotonicMs - performance.now());
   }
 

@@ -9,7 +9,8 @@ import { type Authority, openAuthority, type SignedCertificate } from "./authori
 import { issueDevelopmentRoot, issueIntermediate, makeKey } from "./issue.ts";
 import { verifySignature } from "./signature.ts";
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const YEAR = 365 * 24 * HOUR;
 const users = { trustDomain: "mesh.test", namespace: "shop", serviceAccount: "users" };
 const folders: string[] = [];
@@ -51,7 +52,7 @@ describe("the leaves of an authority", () => {
       expect(leaf.subject).toHaveLength(2);
       expect(leaf.names).toEqual({ uris: [`spiffe://mesh.test/ns/shop/sa/sa-${i}`], others: 0, critical: true });
       expect([...(leaf.keyUsage ?? [])]).toEqual([0]);
-      expect(leaf.notAfterMs - leaf.notBeforeMs).toBe(HOUR + 120_000);
+      expect(leaf.notAfterMs - leaf.notBeforeMs).toBe(HOUR + 10 * MINUTE);
       expect(leaf.authorityKeyId).toEqual(readCertificate(toDer(signed.chainPem[1] ?? "")).subjectKeyId);
       serials.add(Buffer.from(leaf.serial).toString("hex"));
       files.push(join(dir, `leaf-${i}.pem`));
@@ -162,6 +163,57 @@ describe("the folder of an authority", () => {
     ).toBe(true);
     const now = Date.now() + 2 * YEAR;
     expect((await open(dir, { now: () => now })).signerNotAfterMs).toBeGreaterThan(now);
+  });
+});
+
+describe("a clock that is wrong", () => {
+  const START = Date.UTC(2027, 5, 1);
+  const verified = async (authority: Authority, nowMs: number) =>
+    verifyIssued(await authority.sign({ publicKey: newPublicKey(), identity: users }), authority.rootsPem, nowMs);
+
+  test.each([-5, 5])("by %i minutes: all that is made can be used by who is right, and by who is wrong the other way", async (minutes) => {
+    const authority = await open(join(newFolder(), "ca"), { now: () => START + minutes * MINUTE });
+    for (const peer of [0, -minutes]) expect(await verified(authority, START + peer * MINUTE)).toMatchObject({ ok: true });
+  });
+
+  test.each([
+    { title: "an hour ahead", awayMs: HOUR },
+    { title: "nine months ahead, when the intermediate is made anew", awayMs: 0.75 * YEAR },
+    { title: "two years ahead", awayMs: 2 * YEAR },
+    { title: "an hour behind", awayMs: -HOUR },
+    { title: "two years behind", awayMs: -2 * YEAR },
+  ])("heals when it is right again without a restart: $title", async ({ awayMs }) => {
+    let now = START;
+    const authority = await open(join(newFolder(), "ca"), { now: () => now });
+    const { rootsPem } = authority;
+    now = START + awayMs;
+    expect(await verified(authority, now)).toMatchObject({ ok: true });
+    now = START + MINUTE;
+    expect(await verified(authority, now)).toMatchObject({ ok: true });
+    expect(authority.rootsPem).toBe(rootsPem);
+  });
+
+  test.each([
+    { title: "1970, as on a board without a battery", madeMs: HOUR },
+    { title: "two years ahead", madeMs: START + 2 * YEAR },
+  ])("when the folder is made, $title: the authority serves when it is right, in this process and the next", async ({ madeMs }) => {
+    const dir = join(newFolder(), "ca");
+    let now = madeMs;
+    const first = await open(dir, { now: () => now });
+    now = START;
+    expect(await verified(first, now)).toMatchObject({ ok: true });
+    expect(await verified(await open(dir, { now: () => now }), now)).toMatchObject({ ok: true });
+  });
+
+  test("an enterprise's intermediate is waited for: refused outside its time, and good in it", async () => {
+    let now = Date.now();
+    const authority = await open(await enterpriseFolder(), { dev: false, now: () => now });
+    for (const away of [YEAR, -YEAR]) {
+      now = Date.now() + away;
+      await expect(authority.sign({ publicKey: newPublicKey(), identity: users })).rejects.toThrow(/has expired|is not valid yet/);
+    }
+    now = Date.now();
+    expect(await verified(authority, now)).toMatchObject({ ok: true });
   });
 });
 

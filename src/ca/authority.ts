@@ -48,7 +48,10 @@ export interface Authority {
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
-const BACKDATE_MS = 120_000;
+/** Two clocks that are five minutes wrong, each the other way, must not keep a certificate from being used. */
+const BACKDATE_MS = 10 * 60_000;
+/** A development root is good from here and ten years on, at least: the clock may have been wrong when it was made, and it is never replaced. */
+const ROOT_SINCE_MS = Date.UTC(2020, 0, 1);
 
 /**
  * Opens the certificate authority of a trust domain; in development it is made first where there is none.
@@ -75,7 +78,10 @@ async function createDevelopment({ dir, trustDomain, dev }: AuthoritySettings, n
     });
   }
   const rootKey = makeKey();
-  const rootPem = await issueDevelopmentRoot(rootKey, { notBeforeMs: nowMs - BACKDATE_MS, notAfterMs: nowMs + 10 * YEAR_MS });
+  const rootPem = await issueDevelopmentRoot(rootKey, {
+    notBeforeMs: Math.min(ROOT_SINCE_MS, nowMs - BACKDATE_MS),
+    notAfterMs: Math.max(ROOT_SINCE_MS, nowMs) + 10 * YEAR_MS,
+  });
   const root = { certificatePem: rootPem, key: rootKey };
   createFolder(dir, {
     [FILES.roots]: rootPem,
@@ -146,11 +152,15 @@ class FileAuthority implements Authority {
     return this.#signer.certificate.notAfterMs;
   }
 
-  /** Makes a new intermediate when a third of the old one's life is left; only a development root's key is here to do so. */
+  /**
+   * Makes a new intermediate when a third of the old one's life is left, or it was made by a clock that was ahead; only a development root's
+   * key is here to do so.
+   */
   async renewSigner(): Promise<void> {
     const { notBeforeMs, notAfterMs } = this.#signer.certificate;
-    const left = notAfterMs - this.#now();
-    if (!this.#signer.isDevelopment || left > (notAfterMs - notBeforeMs) / 3) return;
+    const now = this.#now();
+    const isGood = now >= notBeforeMs && notAfterMs - now > (notAfterMs - notBeforeMs) / 3;
+    if (!this.#signer.isDevelopment || isGood) return;
     const { dir, trustDomain } = this.#settings;
     await replaceIntermediate(dir, trustDomain, this.#now());
     this.#signer = loadSigner(dir, trustDomain, this.#now());
@@ -185,6 +195,9 @@ class FileAuthority implements Authority {
     const wanted = ttlMs === undefined || !(ttlMs > 0) ? max : Math.min(max, Math.max(1000, ttlMs));
     const now = Math.floor(this.#now() / 1000) * 1000;
     const signer = this.#signer.certificate;
+    if (now < signer.notBeforeMs) {
+      throw new MeshError("refused", "the signing certificate is not valid yet", { help: "look at this machine's clock: date" });
+    }
     const notAfterMs = Math.min(now + Math.ceil(wanted / 1000) * 1000, signer.notAfterMs);
     if (notAfterMs <= now) throw new MeshError("refused", "the signing certificate has expired", { help: "put a new one into its folder" });
     return { notBeforeMs: Math.max(now - BACKDATE_MS, signer.notBeforeMs), notAfterMs };

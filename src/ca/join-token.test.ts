@@ -20,12 +20,13 @@ afterEach(async () => {
 function setup() {
   const dir = mkdtempSync(join(tmpdir(), "kjointoken-"));
   cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
-  const clock = { nowMs: 1_000_000_000 };
+  const clock = { nowMs: 1_000_000_000, uptimeMs: 0 };
   const now = () => clock.nowMs;
+  const uptime = () => clock.uptimeMs;
   const open = (): { store: Store; tokens: JoinTokens } => {
     const store = openSqliteStore({ file: join(dir, "store.db"), now });
     cleanups.push(() => store.close());
-    return { store, tokens: createJoinTokens({ store, rootsPem, now }) };
+    return { store, tokens: createJoinTokens({ store, rootsPem, now, uptime }) };
   };
   return { dir, clock, open, ...open() };
 }
@@ -77,21 +78,37 @@ describe("a join token", () => {
     const { tokens, clock, store } = setup();
     const { token, expiresAtMs } = await tokens.create({ identity, ttlMs: 1e12 });
     expect(expiresAtMs).toBe(1_000_000_000 + MAX_JOIN_TOKEN_MS);
-    clock.nowMs = expiresAtMs;
+    clock.uptimeMs = MAX_JOIN_TOKEN_MS - 1;
+    expect(await use(tokens, token, mine)).toEqual(identity);
+    clock.uptimeMs = MAX_JOIN_TOKEN_MS;
     expect(await use(tokens, token, mine)).toBe("wrong");
     await tokens.create({ identity });
     expect((await store.list({ kind: "JoinToken" })).entries).toHaveLength(1);
   });
 
+  test.each([-3_600_000, -300_000, 300_000, 3_600_000])(
+    "lives as long as it was made to, whether the wall clock steps by %i ms",
+    async (stepMs) => {
+      const { tokens, clock } = setup();
+      const { token } = await tokens.create({ identity });
+      clock.nowMs += stepMs;
+      clock.uptimeMs = MAX_JOIN_TOKEN_MS - 1;
+      expect(await use(tokens, token, mine)).toEqual(identity);
+      clock.uptimeMs = MAX_JOIN_TOKEN_MS;
+      expect(await use(tokens, token, mine)).toBe("wrong");
+    },
+  );
+
   test.each([
     { title: "five minutes back", stepMs: -300_000, expected: identity },
     { title: "back by more than a token may live", stepMs: -MAX_JOIN_TOKEN_MS, expected: "wrong" },
     { title: "five minutes on", stepMs: 300_000, expected: identity },
-  ])("when the clock goes $title", async ({ stepMs, expected }) => {
-    const { tokens, clock } = setup();
+    { title: "on by as long as a token may live", stepMs: MAX_JOIN_TOKEN_MS, expected: "wrong" },
+  ])("of an earlier process, when the clock goes $title", async ({ stepMs, expected }) => {
+    const { tokens, clock, open } = setup();
     const { token } = await tokens.create({ identity });
     clock.nowMs += stepMs;
-    expect(await use(tokens, token, mine)).toEqual(expected);
+    expect(await use(open().tokens, token, mine)).toEqual(expected);
   });
 
   test("is kept as a hash only", async () => {

@@ -55,8 +55,16 @@ export function createJoinTokens(settings: {
   /** PEM; the first root is the one that tokens pin. */
   readonly rootsPem: string;
   readonly now?: () => number;
+  /** Milliseconds that only grow. */
+  readonly uptime?: () => number;
 }): JoinTokens {
-  const { store, now = Date.now } = settings;
+  const { store, now = Date.now, uptime = () => performance.now() } = settings;
+  /** When tokens of this process end by the clock that can't be set: a step of the other one neither ends a token nor makes it live longer. */
+  const ends = new Map<string, number>();
+  const isOpen = (id: string, record: JoinTokenRecord): boolean => {
+    const end = ends.get(id);
+    return end === undefined ? isOpenByWallClock(record, now()) : uptime() < end;
+  };
   const limit = new GuessLimit(now);
   const pin = rootPin(settings.rootsPem);
   return {
@@ -64,12 +72,13 @@ export function createJoinTokens(settings: {
       const uri = formatIdentity(identity);
       if (parseIdentity(uri) === undefined) throw new MeshError("usage", "a join token needs a namespace and a service account");
       if (isControlPlane(identity)) throw new MeshError("usage", `${uri} is the control plane's own identity, which no workload may have`);
-      await makeRoom(store, now());
+      for (const over of await makeRoom(store, isOpen)) ends.delete(over);
       const [id, secret] = [randomBytes(9).toString("base64url"), randomBytes(32).toString("base64url")];
       const createdAtMs = now();
       const expiresAtMs = createdAtMs + (ttlMs > 0 ? Math.min(ttlMs, MAX_JOIN_TOKEN_MS) : MAX_JOIN_TOKEN_MS);
       const record: JoinTokenRecord = { hash: hashOf(secret), identity: uri, createdAtMs, expiresAtMs, ...(registers && { registers }) };
       await store.put(keyOf(id), record, { expectedRevision: 0 });
+      ends.set(id, uptime() + expiresAtMs - createdAtMs);
       return { token: `${PREFIX}.${id}.${secret}.${pin}`, expiresAtMs };
     },
     async redeem(token, from) {
@@ -77,7 +86,7 @@ export function createJoinTokens(settings: {
       const record = id === undefined ? undefined : readRecord(await store.get(keyOf(id)));
       const identity = record === undefined ? undefined : parseIdentity(record.identity);
       if (id !== undefined && secret !== undefined && record !== undefined && identity !== undefined) {
-        if (isRight(record, secret) && isOpen(record, now())) return { identity, claim: (publicKey) => claim(store, id, publicKey) };
+        if (isRight(record, secret) && isOpen(id, record)) return { identity, claim: (publicKey) => claim(store, id, publicKey) };
       }
       return limit.countWrong(from) ? "wrong" : "too-many-wrong";
     },
@@ -106,18 +115,19 @@ async function claim(store: Store, id: string, publicKey: Uint8Array): Promise<b
   return readRecord(written.current)?.key === key;
 }
 
-/** Takes away what has expired. @throws MeshError `refused` where too many are left. */
-async function makeRoom(store: Store, nowMs: number): Promise<void> {
+/** Takes away what has expired, and says which. @throws MeshError `refused` where too many are left. */
+async function makeRoom(store: Store, isOpen: (id: string, record: JoinTokenRecord) => boolean): Promise<readonly string[]> {
   const { entries } = await store.list({ kind: KIND });
   const isOver = (entry: Entry): boolean => {
     const record = readRecord(entry);
-    return record === undefined || !isOpen(record, nowMs);
+    return record === undefined || !isOpen(entry.key.name, record);
   };
   const over = entries.filter(isOver);
   if (over.length > 0) await store.transaction(over.map(({ key }): Write => ({ kind: "delete", key })));
   if (entries.length - over.length >= MAX_OPEN) {
     throw new MeshError("refused", "too many join tokens are open", { help: "wait ten minutes" });
   }
+  return over.map(({ key }) => key.name);
 }
 
 function keyOf(id: string): StoreKey {
@@ -131,8 +141,8 @@ function readRecord(entry: Entry | undefined): JoinTokenRecord | undefined {
   return isRecord ? (record as JoinTokenRecord) : undefined;
 }
 
-/** A clock that went back by more than a token may live must not make it live longer. */
-function isOpen({ createdAtMs, expiresAtMs }: JoinTokenRecord, nowMs: number): boolean {
+/** For a token of an earlier process. A clock that went back by more than a token may live must not make it live longer. */
+function isOpenByWallClock({ createdAtMs, expiresAtMs }: JoinTokenRecord, nowMs: number): boolean {
   return nowMs < expiresAtMs && nowMs > createdAtMs - MAX_JOIN_TOKEN_MS;
 }
 

@@ -17,16 +17,22 @@ const CIPHERS = [
 ].join(":");
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 20_000;
-const RETRY_MS = 10_000;
+/** The wall clock is looked at this often: a step of it may leave the port with a certificate that isn't valid. */
+const LOOK_MS = 5_000;
 
 /**
  * Opens a port for a gRPC server. A client certificate is asked for and, where one comes, must be of this mesh; a client without one gets
  * as far as the handlers, which then see no certificate: only an agent with a join token may come so. Handlers must therefore refuse a
  * caller without a certificate unless they check a token. The port's own certificate is renewed at half of its life.
  */
-export async function listenTls(server: Server, address: { host: string; port: number }, authority: Authority): Promise<TlsPort> {
+export async function listenTls(
+  server: Server,
+  address: { host: string; port: number },
+  authority: Authority,
+  { now, lookMs }: { readonly now: () => number; readonly lookMs: number } = { now: Date.now, lookMs: LOOK_MS },
+): Promise<TlsPort> {
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  let { secrets, renewInMs } = await makeSecrets(authority);
+  let { secrets, isFresh } = await makeSecrets(authority, now());
   const tls = createServer({
     ...secrets,
     requestCert: true,
@@ -47,35 +53,41 @@ export async function listenTls(server: Server, address: { host: string; port: n
     else injector.injectConnection(socket);
   });
   tls.on("tlsClientError", (_error, socket) => socket.destroy());
-  const renew = async (): Promise<void> => {
+  const look = async (): Promise<void> => {
+    if (isFresh(now())) return;
     try {
-      ({ secrets, renewInMs } = await makeSecrets(authority));
+      ({ secrets, isFresh } = await makeSecrets(authority, now()));
       tls.setSecureContext(secrets);
     } catch {
-      renewInMs = RETRY_MS;
+      // The signer can't sign now; the next look asks it again.
     }
-    timer = setTimeout(() => void renew(), renewInMs).unref();
   };
-  let timer = setTimeout(() => void renew(), renewInMs).unref();
+  const timer = setInterval(() => void look(), lookMs).unref();
   tls.listen(address.port, address.host);
   await once(tls, "listening");
   const bound = tls.address();
   return {
     port: bound !== null && typeof bound === "object" ? bound.port : address.port,
     async close() {
-      clearTimeout(timer);
+      clearInterval(timer);
       injector.destroy();
       await new Promise<void>((resolve) => tls.close(() => resolve()));
     },
   };
 }
 
-async function makeSecrets(authority: Authority): Promise<{ secrets: SecureContextOptions; renewInMs: number }> {
+interface Secrets {
+  readonly secrets: SecureContextOptions;
+  /** Valid, and not past half of its life. */
+  readonly isFresh: (nowMs: number) => boolean;
+}
+
+async function makeSecrets(authority: Authority, madeAtMs: number): Promise<Secrets> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const signed = await authority.signOwn(publicKey.export({ format: "der", type: "spki" }));
   const key = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
   return {
     secrets: { key, cert: signed.chainPem.join(""), ca: authority.rootsPem },
-    renewInMs: Math.min(2 ** 31 - 1, Math.max(1000, (signed.notAfterMs - Date.now()) / 2)),
+    isFresh: (nowMs) => nowMs >= signed.notBeforeMs && nowMs < (madeAtMs + signed.notAfterMs) / 2,
   };
 }
