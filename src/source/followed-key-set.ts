@@ -5,23 +5,31 @@ import type { Resource } from "../model/resource.ts";
 import { fetchKeySet, type KeySetFetchOptions } from "./key-set-fetch.ts";
 import type { KeptKeys, LastGoodKeys } from "./last-good-keys.ts";
 
-export interface FollowOptions extends Omit<KeySetFetchOptions, "signal"> {
-  /** How long fetched keys are used before they are fetched again; Istio's default is 20 minutes. */
+export interface FollowOptions extends Omit<KeySetFetchOptions, "signal" | "known"> {
+  /** At most so long fetched keys are used before the provider is asked again; 20 s by default. */
   readonly refreshMs?: number;
   /** The first wait after a failure; doubles up to a minute, and up to 2 s where there are no keys at all. */
   readonly retryMs?: number;
   readonly lastGood: LastGoodKeys;
   /** Called when a set can't be had, once for each reason; the last good keys stay in use for `KEEP_MS`. */
   readonly onProblem: (uri: string, problem: string) => void;
+  /** Asks the provider; tests bring their own. */
+  readonly fetch?: typeof fetchKeySet;
+  /** Between 0 and 1; spreads the questions of many control planes. */
+  readonly random?: () => number;
 }
 
-const REFRESH_MS = 20 * 60_000;
+/** With an answer that takes as long as it may, 5 s, a new key counts and a withdrawn one is gone within half a minute. Istio has 20 minutes. */
+const REFRESH_MS = 20_000;
 const RETRY_MS = 250;
-const MAX_RETRY_MS = 60_000;
+/** Not longer than between two questions when all is well: the first new key after an outage counts as soon. */
+const MAX_RETRY_MS = 20_000;
 /** Every token is refused meanwhile, and a provider often starts with us. */
 const MAX_RETRY_WITHOUT_KEYS_MS = 2_000;
 /** Keys of a provider that can't be reached are trusted this long; then its tokens are refused. */
 const KEEP_MS = 24 * 3_600_000;
+/** Keys that don't change are written this often, so that the store knows that they are still good. */
+const REWRITE_MS = 3_600_000;
 
 /** The keys behind one `jwksUri`: first those that an earlier process had, then what the provider answers, again and again. */
 export class FollowedKeySet {
@@ -30,10 +38,15 @@ export class FollowedKeySet {
   readonly #uri: string;
   readonly #options: FollowOptions;
   readonly #onChange: () => void;
+  readonly #fetchText: typeof fetchKeySet;
   readonly #abort = new AbortController();
   #resource: Resource<KeySetBody> | undefined;
   /** Milliseconds since 1970: it outlives the process. */
   #fetchedAt = 0;
+  /** What the store has. */
+  #kept: KeptKeys | undefined;
+  /** The version of the last answer, as the provider calls it. */
+  #version: string | undefined;
   #retryMs: number;
   #problem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -42,6 +55,7 @@ export class FollowedKeySet {
     this.#uri = uri;
     this.#options = options;
     this.#onChange = onChange;
+    this.#fetchText = options.fetch ?? fetchKeySet;
     this.#retryMs = this.#firstRetryMs;
     this.recalled = this.#recall();
     void this.recalled.then(() => this.#refresh());
@@ -63,7 +77,7 @@ export class FollowedKeySet {
   async #recall(): Promise<void> {
     try {
       const kept = await this.#options.lastGood.read(this.#uri);
-      if (kept !== undefined && Date.now() - kept.fetchedAt < KEEP_MS) this.#use(kept);
+      if (kept !== undefined && Date.now() - kept.fetchedAt < KEEP_MS) this.#use((this.#kept = kept));
     } catch (error) {
       this.#options.onProblem(this.#uri, MeshError.from(error, "io").message);
     }
@@ -76,7 +90,7 @@ export class FollowedKeySet {
       this.#retryMs = this.#firstRetryMs;
       this.#problem = undefined;
       this.#use(keys);
-      this.#refreshIn(this.#options.refreshMs ?? REFRESH_MS);
+      this.#refreshIn((this.#options.refreshMs ?? REFRESH_MS) * (1 - 0.2 * (this.#options.random ?? Math.random)()));
       await this.#keep(keys);
     } catch (error) {
       if (this.#abort.signal.aborted) return;
@@ -85,15 +99,21 @@ export class FollowedKeySet {
   }
 
   async #fetch(): Promise<KeptKeys> {
-    const text = await fetchKeySet(this.#uri, { ...this.#options, signal: this.#abort.signal });
-    const read = readKeySet(text);
+    const current = this.#resource?.body.jwks;
+    const known = current === undefined || this.#version === undefined ? {} : { known: this.#version };
+    const answer = await this.#fetchText(this.#uri, { ...this.#options, ...known, signal: this.#abort.signal });
+    if (answer === "unchanged" && current !== undefined) return { jwks: current, fetchedAt: Date.now() };
+    const read = readKeySet(answer === "unchanged" ? "" : answer.text);
     if (!read.ok) throw new MeshError("protocol", `${this.#uri}: ${read.problem}`);
+    this.#version = answer === "unchanged" ? undefined : answer.version;
     return { jwks: read.jwks, fetchedAt: Date.now() };
   }
 
   async #keep(keys: KeptKeys): Promise<void> {
+    if (this.#kept?.jwks === keys.jwks && Math.abs(keys.fetchedAt - this.#kept.fetchedAt) < REWRITE_MS) return;
     try {
       await this.#options.lastGood.write(this.#uri, keys);
+      this.#kept = keys;
     } catch (error) {
       this.#options.onProblem(this.#uri, MeshError.from(error, "io").message);
     }

@@ -17,6 +17,7 @@ FORBIDDEN.addAddress("fd00:ec2::254", "ipv6");
 
 const MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 5_000;
+const MAX_ETAG = 256;
 
 export interface KeySetFetchOptions {
   /** `host` or `host:port` to the `address:port` that stands for it: what the user wrote in `hosts:`, and so may be loopback. */
@@ -24,15 +25,23 @@ export interface KeySetFetchOptions {
   /** PEM authorities trusted beside the system's. */
   readonly ca?: readonly string[];
   readonly signal?: AbortSignal;
+  /** The version that the caller has (the ETag of an earlier answer). */
+  readonly known?: string;
+}
+
+/** What a provider answered. `version` is the answer's ETag, where it has one. */
+export interface FetchedKeySet {
+  readonly text: string;
+  readonly version?: string;
 }
 
 /**
- * Fetches the text of a key set. One host, no redirect, 1 MiB and 5 s at most, never an address of this machine or its link unless `hosts`
+ * Fetches the text of a key set, unless the provider says that it is the known one. One host, no redirect, 1 MiB and 5 s at most, never an address of this machine or its link unless `hosts`
  * names it: a `jwksUri` is written by a tenant and fetched by us.
  *
  * @throws MeshError `refused` for a forbidden address or scheme, `network` for everything that the other end did.
  */
-export async function fetchKeySet(uri: string, options: KeySetFetchOptions): Promise<string> {
+export async function fetchKeySet(uri: string, options: KeySetFetchOptions): Promise<FetchedKeySet | "unchanged"> {
   const url = parseUri(uri);
   const target = await resolveTarget(url, options.hosts);
   return await get(url, target, options);
@@ -79,8 +88,8 @@ async function resolveName(host: string): Promise<string> {
   }
 }
 
-function get(url: URL, target: Target, options: KeySetFetchOptions): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+function get(url: URL, target: Target, options: KeySetFetchOptions): Promise<FetchedKeySet | "unchanged"> {
+  const { promise, resolve, reject } = Promise.withResolvers<FetchedKeySet | "unchanged">();
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   const fail = (message: string, cause?: unknown) => reject(new MeshError("network", `${url.href}: ${message}`, { cause }));
@@ -91,12 +100,20 @@ function get(url: URL, target: Target, options: KeySetFetchOptions): Promise<str
       port: target.port,
       servername: url.hostname,
       path: url.pathname + url.search,
-      headers: { host: url.host, accept: "application/jwk-set+json, application/json" },
+      headers: {
+        host: url.host,
+        accept: "application/jwk-set+json, application/json",
+        ...(options.known !== undefined && { "if-none-match": options.known }),
+      },
       signal,
       agent: false,
       ...(options.ca !== undefined && { ca: [...options.ca] }),
     },
     (response) => {
+      if (response.statusCode === 304 && options.known !== undefined) {
+        response.resume();
+        return resolve("unchanged");
+      }
       if (response.statusCode !== 200) {
         response.destroy();
         return fail(
@@ -110,7 +127,9 @@ function get(url: URL, target: Target, options: KeySetFetchOptions): Promise<str
         if (size > MAX_BYTES) return void response.destroy(new Error(`more than ${MAX_BYTES} bytes`));
         chunks.push(chunk);
       });
-      response.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+      const { etag } = response.headers;
+      const version = etag === undefined || etag.length > MAX_ETAG ? {} : { version: etag };
+      response.on("end", () => resolve({ text: Buffer.concat(chunks).toString("utf8"), ...version }));
       response.on("error", (error) => fail(error.message, error));
     },
   );
