@@ -78,3 +78,7 @@ test("admin is a socket for its owner only, and the proxy's own traffic is marke
   });
   expect(makeBootstrap(inputs({ ...sidecar, capture: "none" }))).not.toHaveProperty("cluster_manager");
 });
+
+test("a drain ends no WebSocket: only the end of its proxy does", () => {
+  expect(JSON.stringify(makeBootstrap(inputs(sidecar)))).toContain('"envoy.reloadable_features.use_connection_event_drain":false');
+});

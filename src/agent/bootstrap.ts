@@ -16,6 +16,7 @@ const SOL_SOCKET = 1;
 const SO_MARK = 36;
 const MIB = 1024 * 1024;
 const XDS_CLUSTER = "xds-grpc";
+const RUNTIME = { "re2.max_program_size.error_level": 32_768, "envoy.reloadable_features.use_connection_event_drain": false };
 
 /**
  * Envoy's bootstrap configuration as JSON: who it is, where its agent listens, and the limits that hold before any configuration comes.
@@ -36,8 +37,9 @@ export function makeBootstrap(inputs: BootstrapInputs): object {
       lds_config: { ads: {}, resource_api_version: "V3" },
     },
     static_resources: { clusters: [makeXdsCluster(inputs.xdsSocket)] },
-    // Envoy's own limit, 100 instructions, refuses a pattern with one long host name in it; RE2 takes linear time whatever the size (Istio's value).
-    layered_runtime: { layers: [{ name: "kumiko", static_layer: { "re2.max_program_size.error_level": 32_768 } }] },
+    // RE2: Envoy's own limit, 100 instructions, refuses a pattern with one long host name in it; it takes linear time whatever the size (Istio's
+    // value). Drain: Envoy would end a WebSocket at any moment of --drain-time-s, however long its Pod's grace period is.
+    layered_runtime: { layers: [{ name: "kumiko", static_layer: RUNTIME }] },
     ...(inputs.spec.capture === "redirect" && {
       cluster_manager: {
         upstream_bind_config: {

@@ -122,14 +122,14 @@ describe("a gateway that is rolled out", () => {
     ["its terminationDrainDuration", "{ proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: 1s } }"],
     ["EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "terminationDrainDuration: 1s"],
   ])("by %s: open streams go on, new requests go to the next, and the old one ends with its last stream", async (_, next) => {
-    const stream = open();
-    await waitFor("it has begun", () => stream.pieces() > 3);
+    const streams = [open(), watchWebSocket(HOST, "/ws", mesh.ports[0] ?? 0)];
+    await waitFor("they have begun", () => streams.every(({ pieces }) => pieces() > 3));
     const old = await rollGatewayOut(next);
     expect((await http(`http://${HOST}/health`, { port: mesh.ports[0] ?? 0 })).status).toBe(200);
-    const enough = stream.pieces() + 60;
-    await waitFor("it goes on, longer than Istio's 5 s", () => stream.pieces() >= enough);
+    const enough = Math.max(...streams.map(({ pieces }) => pieces())) + plan.piecesWhileDraining;
+    await waitFor("they go on, longer than Istio's 5 s", () => streams.every(({ pieces }) => pieces() >= enough), { timeoutMs: 120_000 });
     expect(await isGone(old)).toBe(false);
-    stream.close();
+    for (const stream of streams) stream.close();
     await waitFor("the old one is gone", () => isGone(old));
   });
 

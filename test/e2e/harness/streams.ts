@@ -8,6 +8,8 @@ export interface StreamPlan {
   readonly seconds: number;
   /** Rollouts of another workload meanwhile. */
   readonly rollouts: number;
+  /** What a gateway that is rolled out must still let through: ten pieces are a second. At full length longer than Envoy's own drain (45 s). */
+  readonly piecesWhileDraining: number;
   /** Nothing may be silent for longer. Wider where other tests take the machine's time: who has lost his way is silent for 3 s and more. */
   readonly longestGapMs: number;
 }
@@ -15,7 +17,9 @@ export interface StreamPlan {
 /** `KUMIKO_STREAM_SECONDS=45` asks for the full length. */
 export function readStreamPlan(env: NodeJS.ProcessEnv): StreamPlan {
   const seconds = Number(env["KUMIKO_STREAM_SECONDS"] ?? 0);
-  return seconds > 0 ? { seconds, rollouts: 3, longestGapMs: 1000 } : { seconds: 10, rollouts: 3, longestGapMs: 2000 };
+  return seconds > 0
+    ? { seconds, rollouts: 3, piecesWhileDraining: 500, longestGapMs: 1000 }
+    : { seconds: 10, rollouts: 3, piecesWhileDraining: 60, longestGapMs: 2000 };
 }
 
 /** A stream that is watched from its first byte on. */
@@ -79,7 +83,9 @@ export function watchWebSocket(host: string, path: string, port: number): Watche
       "sec-websocket-key": btoa("0123456789abcdef"),
     };
     const sent = request({ host: "127.0.0.1", port, path, headers, agent: false });
+    let upgraded: Socket | undefined;
     sent.on("upgrade", (_, socket: Socket) => {
+      upgraded = socket;
       socket.on("data", piece);
       socket.on("end", () => (socket.end(), end("the connection ended")));
       socket.on("error", (error) => end(error.message));
@@ -87,7 +93,7 @@ export function watchWebSocket(host: string, path: string, port: number): Watche
     sent.on("response", ({ statusCode }) => end(`status ${statusCode}`));
     sent.on("error", (error) => end(error.message));
     sent.end();
-    return () => sent.destroy();
+    return () => (upgraded ?? sent).destroy();
   });
 }
 

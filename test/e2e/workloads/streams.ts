@@ -105,7 +105,8 @@ process.on("SIGTERM", () => {
   setTimeout(() => {
     ending.resolve();
     server.close();
-    server.closeIdleConnections();
+    // A connection whose stream has ended would keep the process for as long as the proxy keeps it.
+    setInterval(() => server.closeIdleConnections(), PERIOD_MS).unref();
     grpc.close();
   }, lingerMs);
 });
