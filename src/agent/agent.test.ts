@@ -141,7 +141,13 @@ describe("an agent with real Envoys", () => {
     machine.resources["client.shop"] = mtlsClient(port, 1, id("server"));
     const child = startAgentProcess(machine);
     const socket = join(machine.dir, "run", "agent.sock");
-    await until("the agent listens", () => existsSync(socket));
+    // Its file is there a moment before anybody listens.
+    await until("the agent listens", () =>
+      requestOverSocket(socket, "/proxies").then(
+        () => true,
+        () => false,
+      ),
+    );
     const first = await until("Envoy is ready", async () => {
       const { items } = JSON.parse((await requestOverSocket(socket, "/proxies")).body.toString()) as { items: ProxyStatus[] };
       return items[0]?.ready === true ? items[0] : undefined;
