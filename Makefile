@@ -36,7 +36,7 @@ fuzz: install-system ## evaluator against real Envoys on generated meshes, for S
 	@$(NODE) test/fuzz/main.ts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 soak: install-system ## what takes long: kills, damage, rollouts and streams at their full numbers, an hour of requests (KUMIKO_SOAK_SECONDS)
-	@KUMIKO_SOAK=full $(NODE) scripts/test.ts --project unit --project e2e --project soak $(SOAK)
+	@KUMIKO_SOAK=full KUMIKO_STREAM_SECONDS=45 $(NODE) scripts/test.ts --project unit --project e2e --project soak $(SOAK)
 
 lint: install ## linter, format, types, import rules
 	@$(NODE) scripts/lint.ts
