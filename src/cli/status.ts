@@ -1,5 +1,5 @@
 import type { MeshStatus, ProxyStatus } from "../admin/backend.ts";
-import type { Diagnostic } from "../model/diagnostic.ts";
+import { type Diagnostic, summariseNotes } from "../model/diagnostic.ts";
 import { connectClient } from "./client.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -48,8 +48,8 @@ function writeText(body: StatusBody, proxies: readonly ProxyStatus[], diagnostic
   const shown = problems.toSorted(bySeverity).slice(0, wide ? undefined : DIAGNOSTICS_SHOWN);
   for (const diagnostic of shown) io.stdout.write(renderDiagnostic(diagnostic, paint, io.cwd));
   if (problems.length > shown.length) io.stdout.write(`… and ${problems.length - shown.length} more: kumiko status -o wide\n`);
-  const notes = diagnostics.length - problems.length;
-  if (notes > 0) io.stdout.write(`${counted(notes, "note")} on what has no effect here: kumiko status -o wide\n`);
+  const notes = wide ? "" : summariseNotes(diagnostics, "kumiko status -o wide");
+  if (notes !== "") io.stdout.write(`${notes}\n`);
 }
 
 function columns(now: number): readonly Column<ProxyStatus>[] {

@@ -52,6 +52,21 @@ describe("kumiko test", () => {
     expect(err).toMatch(/a\.yaml:24:\d+: error.*containerPort/);
   });
 
+  test("says how many notes there are on what has no effect, and prints them where it is asked to", async () => {
+    const route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n";
+    const role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n";
+    const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {tolerations: [], containers: [{name: a}]}\n";
+    write("a.yaml", [meshTest("a", GOOD), route, role, pod].join("---\n"));
+    const { err } = await kumiko("a.yaml");
+    expect(err).toMatch(/warning KMK1004.*HTTPRoute.*no request takes its way/);
+    expect(err).toContain("2 notes on what has no effect here (1 of them on skipped documents): kumiko test --notes\n");
+    expect(err).not.toContain("ClusterRole");
+    const all = await kumiko("a.yaml", "--notes");
+    expect(all.err).toMatch(/info KMK1004.*ClusterRole/);
+    expect(all.err).toMatch(/info KMK1003.*tolerations/);
+    expect(all.err).not.toContain("kumiko test --notes");
+  });
+
   test("prints a line a call and exits with 0 where all pass", async () => {
     write("a.yaml", meshTest("a", GOOD));
     const { code, out, err } = await kumiko("a.yaml");

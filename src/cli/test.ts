@@ -13,6 +13,7 @@ import {
   toTap,
   type Watched,
 } from "../meshtest/index.ts";
+import { summariseNotes } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
 import { watchFolders } from "../source/watch-folders.ts";
 import { defineCommand } from "./command.ts";
@@ -44,6 +45,7 @@ export const test = defineCommand({
       choices: ["text", "json", "junit", "tap"],
       default: "text",
     },
+    notes: { type: "boolean", help: "print the notes on what has no effect here, too" },
     coverage: { type: "boolean", help: "list the routes, rules, policies and filter chains that no call has reached" },
     coverageMin: { type: "number", value: "PERCENT", help: "fail where fewer of them are reached" },
     mutate: { type: "boolean", help: "change one rule at a time, and list the changes that no call notices" },
@@ -118,6 +120,7 @@ interface Choices {
   readonly lab?: Lab;
   readonly filter: string | undefined;
   readonly output: string;
+  readonly notes: boolean;
   readonly coverage: boolean;
   readonly coverageMin: number | undefined;
   readonly mutate: boolean;
@@ -163,10 +166,12 @@ async function mutationOf({ totals }: TestRun, { files }: Loaded, choices: Choic
   return undefined;
 }
 
-function write(run: TestRun, { output, coverage }: Choices, elapsedMs: number, io: Io): void {
+function write(run: TestRun, { output, coverage, notes }: Choices, elapsedMs: number, io: Io): void {
   const paint = painter(io.stderr, io.environment);
   for (const diagnostic of run.diagnostics)
-    if (diagnostic.severity !== "info") io.stderr.write(renderDiagnostic(diagnostic, paint, io.cwd));
+    if (notes || diagnostic.severity !== "info") io.stderr.write(renderDiagnostic(diagnostic, paint, io.cwd));
+  const summary = notes ? "" : summariseNotes(run.diagnostics, "kumiko test --notes");
+  if (summary !== "") io.stderr.write(`${summary}\n`);
   if (output === "json" || output === "junit" || output === "tap") {
     io.stdout.write(FORMATS[output](run));
     if (coverage) io.stderr.write(renderCoverage(run.coverage, paint));

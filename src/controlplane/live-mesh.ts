@@ -1,5 +1,5 @@
 import { toDiagnostics } from "../mesh/index.ts";
-import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
+import { type Diagnostic, formatDiagnostic, summariseNotes } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { SourcePosition } from "../model/position.ts";
@@ -96,7 +96,9 @@ export class LiveMesh {
   }
 
   #sayNew(diagnostics: readonly Diagnostic[]): void {
-    const lines = new Set(diagnostics.map(formatDiagnostic));
+    const notes = summariseNotes(diagnostics, "kumiko status -o wide");
+    const problems = diagnostics.filter(({ severity }) => severity !== "info").map(formatDiagnostic);
+    const lines = new Set(notes === "" ? problems : [...problems, notes]);
     for (const line of lines) if (!this.#said.has(line)) this.#options.say(line);
     this.#said = lines;
   }

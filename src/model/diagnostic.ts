@@ -28,3 +28,12 @@ export function formatDiagnostic({ severity, code, message, position, help }: Di
   const where = position === undefined ? "" : `${formatPosition(position)}: `;
   return `${where}${severity} ${code}: ${message}${help === undefined ? "" : ` (${help})`}`;
 }
+
+/** Notes in one line, for where they would hide the rest; `command` prints them. Empty where there are none. */
+export function summariseNotes(diagnostics: readonly Diagnostic[], command: string): string {
+  const notes = diagnostics.filter(({ severity }) => severity === "info");
+  if (notes.length === 0) return "";
+  const skipped = notes.filter(({ code }) => code === "KMK1004").length;
+  const documents = skipped === 0 ? "" : ` (${skipped} of them on skipped documents)`;
+  return `${notes.length} note${notes.length === 1 ? "" : "s"} on what has no effect here${documents}: ${command}`;
+}

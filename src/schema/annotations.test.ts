@@ -46,8 +46,29 @@ describe("an annotation of Istio's that has no effect is told, of a Pod and of a
     expect(find(pod({ [name]: "x" }))).toEqual([[severity, message, [...OF_POD, name].join(" ")]]);
   });
 
-  test.each(["sidecar.istio.io/inject", "inject.istio.io/templates", "example.com/proxy.istio.io", "notistio.io/x"])("%s isn't", (name) => {
+  test.each(["sidecar.istio.io/inject", "example.com/proxy.istio.io", "notistio.io/x"])("%s isn't", (name) => {
     expect(find(deployment({ [name]: "x" }))).toEqual([]);
+  });
+
+  test.each([
+    ["inject.istio.io/templates", "sidecar"],
+    ["inject.istio.io/templates", "gateway"],
+    ["sidecar.istio.io/rewriteAppHTTPProbers", "true"],
+  ])("%s isn't where its value, %s, is what is done", (name, text) => {
+    expect(find(deployment({ [name]: text }))).toEqual([]);
+  });
+
+  test.each([
+    ["grpc-agent", "grpc-agent is not honoured yet: the Pod gets an ordinary sidecar"],
+    ["sidecar, spire", "spire is not honoured yet: the Pod gets an ordinary sidecar"],
+    ["gateway,spire", "spire is not honoured yet: the Pod gets an ordinary gateway's proxy"],
+  ])("inject.istio.io/templates is where it names the template %s", (text, what) => {
+    const name = "inject.istio.io/templates";
+    expect(find(pod({ [name]: text }))).toEqual([["KMK1003 warning", `annotation ${name}: ${what}`, [...OF_POD, name].join(" ")]]);
+  });
+
+  test("sidecar.istio.io/rewriteAppHTTPProbers is where it asks that probes go to the proxy", () => {
+    expect(find(pod({ "sidecar.istio.io/rewriteAppHTTPProbers": "false" }))).toHaveLength(1);
   });
 
   test("but where it belongs", () => {

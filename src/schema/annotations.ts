@@ -11,8 +11,9 @@ const OF_ISTIO = /^([a-z0-9-]+\.)*istio\.io\//;
 type Field = "annotations" | "labels";
 type Honoured = Readonly<Record<Field, readonly string[]>>;
 
+const TEMPLATES = "inject.istio.io/templates";
 const OF_PODS: Honoured = {
-  annotations: [PROXY_CONFIG, "inject.istio.io/templates", "sidecar.istio.io/inject", "sidecar.istio.io/status"],
+  annotations: [PROXY_CONFIG, TEMPLATES, "sidecar.istio.io/inject", "sidecar.istio.io/status"],
   labels: ["sidecar.istio.io/inject", "security.istio.io/tlsMode", "topology.istio.io/network", "topology.istio.io/cluster"],
 };
 const OF_KINDS: Readonly<Record<string, Honoured>> = {
@@ -56,8 +57,10 @@ function check(metadata: unknown, parent: JsonPath, place: Place): void {
     if (!isRecord(texts)) continue;
     for (const [name, text] of Object.entries(texts)) {
       const path = [...parent, field, name];
+      if (isHeldAnyway(name, text)) continue;
       if (!(OF_KINDS[place.kind] ?? NOTHING)[field].includes(name)) reportIdle(name, field, path, place);
       else if (name === PROXY_CONFIG && typeof text === "string") checkProxyConfig(text, path, place.report);
+      else if (name === TEMPLATES && typeof text === "string") checkTemplates(text, path, place.report);
       else if (name === DRY_RUN && readDryRun(texts) === undefined) reportTrial(path, place.report);
     }
   }
@@ -79,6 +82,23 @@ function reportIdle(name: string, field: Field, path: JsonPath, { kind, report }
     return report({ code: "KMK1003", path, message: `${named} is not honoured yet`, help });
   const place = TEMPLATED.has(kind) && OF_PODS[field].includes(name) ? `write it in spec.template.metadata.${field}` : help;
   report({ code: "KMK1003", path, message: `${named} has no effect on a ${kind}`, help: place });
+}
+
+/** Probes are the runtime's, and reach the application past its proxy, as Istio's rewriting makes them. */
+function isHeldAnyway(name: string, text: unknown): boolean {
+  return name === "sidecar.istio.io/rewriteAppHTTPProbers" && text === "true";
+}
+
+const KNOWN_TEMPLATES: ReadonlySet<string> = new Set(["sidecar", "gateway"]);
+
+/** Istio merges the named templates into the Pod; of its own two the effect is known, of all others only the name. */
+function checkTemplates(text: string, path: JsonPath, report: Report): void {
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.filter((name) => name !== "" && !KNOWN_TEMPLATES.has(name));
+  if (unknown.length === 0) return;
+  const list = unknown.map((name) => name.slice(0, 100)).join(", ");
+  const message = `annotation ${TEMPLATES}: ${list} is not honoured yet: the Pod gets an ordinary ${names.includes("gateway") ? "gateway's proxy" : "sidecar"}`;
+  report({ code: "KMK1003", path, message, help: "remove it, or don't rely on it" });
 }
 
 /** Its fields have no places of their own: all findings are the annotation's. */

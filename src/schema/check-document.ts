@@ -55,7 +55,7 @@ export function checkDocument(raw: RawDocument): CheckedDocument {
 /** A file that is plainly something else (a package.json) is mentioned without alarm; half a resource is a warning. */
 function skipped(apiVersion: unknown, kind: unknown, { locate }: RawDocument): Diagnostic {
   if (typeof apiVersion === "string" && typeof kind === "string") {
-    const { severity = "warning", ...explained } = explainUnknownKind(apiVersion, kind);
+    const { severity, ...explained } = explainUnknownKind(apiVersion, kind);
     return { ...diagnostic("KMK1004", { ...explained, position: locate(["kind"]) }), severity };
   }
   const isHalf = apiVersion !== undefined || kind !== undefined;

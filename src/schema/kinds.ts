@@ -69,7 +69,8 @@ export function apiVersionOf({ group, versions }: Kind): string {
   return group === "" ? version : `${group}/${version}`;
 }
 
-function splitApiVersion(apiVersion: string): readonly [group: string, version: string] {
+/** `apps/v1` in its two parts; the core group is empty. */
+export function splitApiVersion(apiVersion: string): readonly [group: string, version: string] {
   const slash = apiVersion.indexOf("/");
   return slash === -1 ? ["", apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
 }

@@ -4,6 +4,9 @@ import { type Report, wrong } from "../report.ts";
 import type { Body } from "../rules.ts";
 import { isRecord } from "../shape.ts";
 
+/** What a list of revoked certificates that is not honoured leaves open. */
+export const WITHDRAWN = "certificates that were withdrawn are taken";
+
 /** `.`, `*`, `~` or namespaces; nothing may stand beside `*`. */
 export function checkExportTo(exportTo: readonly string[] | undefined, path: JsonPath, report: Report): void {
   for (const [i, to] of (exportTo ?? []).entries()) {

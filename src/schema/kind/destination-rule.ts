@@ -4,21 +4,21 @@ import type { Honoured } from "../honoured.ts";
 import { isHostPattern, isIp, isPort } from "../names.ts";
 import { type Finding, type Report, wrong } from "../report.ts";
 import type { Body, KindRules } from "../rules.ts";
-import { checkExportTo, checkLabels } from "./common.ts";
+import { checkExportTo, checkLabels, WITHDRAWN } from "./common.ts";
 import { checkTls, stricterTls } from "./client-tls.ts";
 
 type Spec = NonNullable<DestinationRuleBody["spec"]>;
 type TrafficPolicy = NonNullable<Spec["trafficPolicy"]>;
 type PortPolicy = NonNullable<TrafficPolicy["portLevelSettings"]>[number];
 
-const portPolicy: Omit<Exclude<Honoured<PortPolicy>, boolean>, "port"> = {
+const portPolicy: Omit<Exclude<Honoured<PortPolicy>, boolean | string>, "port"> = {
   connectionPool: {
     http: {
       h2UpgradePolicy: true,
       http1MaxPendingRequests: true,
       http2MaxRequests: true,
       idleTimeout: true,
-      maxConcurrentStreams: false,
+      maxConcurrentStreams: "a connection carries as many streams as the proxy takes",
       maxRequestsPerConnection: true,
       maxRetries: true,
       useClientProtocol: true,
@@ -53,7 +53,7 @@ const portPolicy: Omit<Exclude<Honoured<PortPolicy>, boolean>, "port"> = {
   },
   tls: {
     caCertificates: true,
-    caCrl: false,
+    caCrl: WITHDRAWN,
     clientCertificate: false,
     credentialName: true,
     insecureSkipVerify: true,
@@ -68,7 +68,7 @@ const trafficPolicy: Honoured<TrafficPolicy> = {
   ...portPolicy,
   portLevelSettings: { ...portPolicy, port: true },
   proxyProtocol: false,
-  retryBudget: false,
+  retryBudget: "retries are bounded by their number only",
   tunnel: false,
 };
 

@@ -4,7 +4,7 @@ import type { Honoured } from "../honoured.ts";
 import { isDnsLabel, isHostPattern, isPort } from "../names.ts";
 import { type Report, wrong } from "../report.ts";
 import type { KindRules } from "../rules.ts";
-import { checkLabels } from "./common.ts";
+import { checkLabels, WITHDRAWN } from "./common.ts";
 
 type Server = NonNullable<NonNullable<GatewayBody["spec"]>["servers"]>[number];
 
@@ -23,7 +23,7 @@ const honoured: Honoured<GatewayBody> = {
       tls: {
         caCertCredentialName: true,
         caCertificates: false,
-        caCrl: false,
+        caCrl: WITHDRAWN,
         cipherSuites: true,
         credentialName: true,
         credentialNames: true,
@@ -35,8 +35,8 @@ const honoured: Honoured<GatewayBody> = {
         serverCertificate: false,
         subjectAltNames: true,
         tlsCertificates: false,
-        verifyCertificateHash: false,
-        verifyCertificateSpki: false,
+        verifyCertificateHash: "every certificate of the authority is taken",
+        verifyCertificateSpki: "every certificate of the authority is taken",
       },
     },
   },

@@ -10,6 +10,7 @@ const honouredService: HonouredSome<ServiceBody> = {
     clusterIP: true,
     clusterIPs: true,
     externalName: true,
+    loadBalancerSourceRanges: "every address may connect",
     ports: { appProtocol: true, name: true, port: true, protocol: true, targetPort: true },
     publishNotReadyAddresses: true,
     selector: true,

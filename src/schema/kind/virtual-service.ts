@@ -65,7 +65,14 @@ const honoured: Honoured<VirtualServiceBody> = {
       timeout: true,
     },
     tcp: {
-      match: { destinationSubnets: true, gateways: true, port: true, sourceLabels: true, sourceNamespace: true, sourceSubnet: false },
+      match: {
+        destinationSubnets: true,
+        gateways: true,
+        port: true,
+        sourceLabels: true,
+        sourceNamespace: true,
+        sourceSubnet: "other sources match too",
+      },
       route: { destination, weight: true },
     },
     tls: {
