@@ -7,6 +7,8 @@ const proxies = [
   { namespace: "shop", name: "users-admin-5d4f-aaaaa", ready: true },
   { namespace: "shop", name: "db-0", ready: true },
   { namespace: "other", name: "users-1", ready: true },
+  { namespace: "long", name: `${"a".repeat(58)}x2v7q`, ready: true },
+  { namespace: "long", name: `${"b".repeat(50)}-5d4f9bcx2v7q`, ready: true },
   { namespace: "other", name: "gateway-1", ready: true },
 ];
 
@@ -19,6 +21,8 @@ describe("findProxy", () => {
     { word: "deploy/users", namespace: "other", expected: "other/users-1" },
     { word: "gateway", namespace: undefined, expected: "other/gateway-1" },
     { word: "users-admin", namespace: undefined, expected: "shop/users-admin-5d4f-aaaaa" },
+    { word: "a".repeat(70), namespace: undefined, expected: `long/${"a".repeat(58)}x2v7q` },
+    { word: "b".repeat(50), namespace: undefined, expected: `long/${"b".repeat(50)}-5d4f9bcx2v7q` },
     { word: "db", namespace: undefined, expected: "shop/db-0" },
   ])("$word in $namespace is $expected", ({ word, namespace, expected }) => {
     const found = findProxy(word, namespace, proxies);

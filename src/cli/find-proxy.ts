@@ -47,6 +47,12 @@ function split(
 /** What Deployments (`-5d4f-x2v7q`), StatefulSets (`-0`) and our runtime (`-1`) add to their own name. */
 const POD_SUFFIX = /(-[a-z0-9]{1,10})?-[a-z0-9]{1,10}$/;
 
+/** Kubernetes and our runtime cut what stands before the suffix of 5 here, so that a Pod's name is a label. */
+const CUT_AT = 58;
+
 function ownerOf(pod: string, owner: string): boolean {
-  return pod.startsWith(`${owner}-`) && POD_SUFFIX.test(pod) && /^(-[a-z0-9]{1,10}){1,2}$/.test(pod.slice(owner.length));
+  const isCut = pod.length === CUT_AT + 5 && pod.charAt(CUT_AT - 1) !== "-";
+  if (isCut && `${owner}-`.startsWith(pod.slice(0, CUT_AT))) return true;
+  const added = pod.slice(owner.length);
+  return pod.startsWith(`${owner}-`) && (/^(-[a-z0-9]{1,10}){1,2}$/.test(added) || (isCut && /^-[a-z0-9]{6,15}$/.test(added)));
 }

@@ -165,6 +165,8 @@ async function readResources(
     const listing = await listWatched(absolute, watched);
     if (listing.outOfSight.length > 0)
       errors.push(fileError(position, `spec.resources: ${path} can't be read`, "paths are relative to this file"));
+    // What was passed over is part of what the mesh is missing.
+    diagnostics.push(...listing.diagnostics.filter(({ severity }) => severity !== "error"));
     for (const { path: file } of listing.files) {
       if (seen.has(file)) continue;
       seen.add(file);

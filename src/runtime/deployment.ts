@@ -29,6 +29,10 @@ export function toDesiredWorkload(resource: DeclaredResource): DesiredWorkload |
   return undefined;
 }
 
+const SUFFIX = 5;
+/** As Kubernetes generates names: a long one is cut, so that a Pod's is a label, whatever its Deployment's. */
+const LONGEST_BASE = 63 - SUFFIX;
+
 function fromDeployment(resource: DeclaredResource, { spec }: DeploymentBody): DesiredWorkload | undefined {
   if (spec?.template === undefined) return undefined;
   const replicas = limitReplicas(spec.replicas);
@@ -44,7 +48,7 @@ function fromDeployment(resource: DeclaredResource, { spec }: DeploymentBody): D
     surge: Math.max(1, surgeOf(spec.strategy?.rollingUpdate?.maxSurge, replicas)),
     pod: (index) => ({
       ...podOf(resource, spec.template, revision, { "pod-template-hash": revision }),
-      name: `${name}-${revision}-${toSuffix(stableHash([namespace, name, revision, index]), 5)}`,
+      name: `${`${name}-${revision}-`.slice(0, LONGEST_BASE)}${toSuffix(stableHash([namespace, name, revision, index]), SUFFIX)}`,
     }),
   };
 }

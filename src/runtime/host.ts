@@ -17,7 +17,7 @@ import { getProgram } from "./program.ts";
 import { dialFromSocket, type Endpoint, forwardToSocket, type Target } from "./relay.ts";
 import type { Subscribe } from "./resources.ts";
 import { RUN_MARK } from "./run-mark.ts";
-import { commandLine } from "./shell.ts";
+import { commandLine } from "../base/shell.ts";
 import type { RuntimeMode } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
 import { unlessAborted } from "./unless-aborted.ts";

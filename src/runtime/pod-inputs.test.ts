@@ -8,7 +8,7 @@ import type { ImageCommand } from "./kumiko-yaml.ts";
 import { PortAllocator } from "./local-ports.ts";
 import { LogFile } from "./log-file.ts";
 import type { DesiredPod } from "./pod.ts";
-import { commandLine } from "./shell.ts";
+import { commandLine } from "../base/shell.ts";
 import { systemPath } from "./system-path.ts";
 import { toPodVolumes, VOLUME_FOLDER, writeVolumes } from "./volume.ts";
 

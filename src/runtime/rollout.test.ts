@@ -45,6 +45,14 @@ describe("toDesiredWorkload", () => {
     expect(desire("Deployment", { image: "users:2" }).revision).not.toBe(pod.revision);
   });
 
+  test.each([47, 58, 253])("pods of a Deployment whose name has %i characters are told apart, and their names are labels", (length) => {
+    const { kind, metadata, body } = declare("Deployment");
+    const long = toDesiredWorkload({ kind, metadata: { ...metadata, name: "u".repeat(length) }, body });
+    const names = [0, 1].map((index) => long?.pod(index).name ?? "");
+    expect(names.map((name) => name.length)).toEqual([63, 63]);
+    expect(new Set(names).size).toBe(2);
+  });
+
   test("pods of a StatefulSet are numbered", () => {
     expect(desire("StatefulSet").pod(1)).toMatchObject({ name: "users-1", labels: { "apps.kubernetes.io/pod-index": "1" } });
   });

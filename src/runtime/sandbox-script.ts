@@ -1,5 +1,5 @@
 import { podNetwork, podRules, type Capture } from "./network.ts";
-import { quote } from "./shell.ts";
+import { quote } from "../base/shell.ts";
 import { VOLUME_FOLDER } from "./volume.ts";
 
 export interface SandboxScript {

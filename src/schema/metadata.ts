@@ -1,7 +1,7 @@
 import { didYouMean } from "../base/did-you-mean.ts";
 import type { Metadata } from "../model/resource.ts";
 import type { Kind } from "./kinds.ts";
-import { isDnsLabel, isDnsName, isLabelKey, isLabelValue } from "./names.ts";
+import { explainName, isDnsLabel, isDnsSubdomain, isLabelKey, isLabelValue } from "./names.ts";
 import { type Report, wrong } from "./report.ts";
 import { isRecord, quote } from "./shape.ts";
 
@@ -29,7 +29,7 @@ export function readMetadata(value: unknown, kind: Kind, report: Report): Metada
       report,
       ["metadata", "name"],
       missing ? "metadata.name is missing" : `metadata.name can't be ${typeof name === "string" ? quote(name) : `a ${typeof name}`}`,
-      "use small letters, digits and dashes",
+      missing ? explainMissing(value) : typeof name === "string" ? explainName(name, formOf(kind)) : "put it in quotes",
     );
   }
   if (
@@ -39,7 +39,8 @@ export function readMetadata(value: unknown, kind: Kind, report: Report): Metada
     namespace !== "" &&
     (typeof namespace !== "string" || !isDnsLabel(namespace))
   ) {
-    return void wrong(report, ["metadata", "namespace"], "metadata.namespace is no namespace", "use small letters, digits and dashes");
+    const help = typeof namespace === "string" ? explainName(namespace, { dots: false }) : "put it in quotes";
+    return void wrong(report, ["metadata", "namespace"], "metadata.namespace is no namespace", help);
   }
   const isTime = typeof creationTimestamp === "string" && TIMESTAMP.test(creationTimestamp);
   if (!isTime && creationTimestamp !== undefined && creationTimestamp !== null)
@@ -53,9 +54,17 @@ export function readMetadata(value: unknown, kind: Kind, report: Report): Metada
   });
 }
 
-/** A Service's name is one DNS label, as a Namespace's; other kinds' may have dots. */
+/** The form of a kind's names, as its API validates them: Services and Namespaces are labels of a host. */
+function formOf({ kind }: Kind): { readonly dots: boolean } {
+  return { dots: kind !== "Service" && kind !== "Namespace" };
+}
+
 function isNameOf(kind: Kind, name: string): boolean {
-  return kind.kind === "Service" || kind.kind === "Namespace" ? isDnsLabel(name) : isDnsName(name);
+  return formOf(kind).dots ? isDnsSubdomain(name) : isDnsLabel(name);
+}
+
+function explainMissing({ generateName }: Readonly<Record<string, unknown>>): string {
+  return typeof generateName === "string" ? "a cluster makes one of generateName: write one" : "add a name";
 }
 
 function reportUnknown(field: string, report: Report): void {
@@ -104,6 +113,7 @@ function readTexts(
   }
   const texts: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [key, text] of Object.entries(value)) {
+    if (text === null && field === "annotations") continue;
     if (typeof text !== "string") wrong(report, ["metadata", field, key], `metadata.${field}.${key} must be a text`, "put it in quotes");
     else {
       check(key, text);

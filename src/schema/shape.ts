@@ -22,7 +22,7 @@ type Value = Readonly<Record<string, unknown>>;
 
 /**
  * Compares a document's body with its kind's schema, once over every node: wrong types, values out of range, missing and excluding fields
- * (KMK1001), unknown fields (KMK1002). `null` is read as absent, as Kubernetes does.
+ * (KMK1001), unknown fields (KMK1002). A field's `null` is read as absent, as Kubernetes does.
  */
 export function checkShape(body: unknown, root: number, { schema, report }: ShapeCheck): void {
   let findings = 0;
@@ -42,13 +42,22 @@ function checkNode(value: unknown, index: number, path: JsonPath, check: ShapeCh
       return isRecord(value) ? checkObject(value, node, path, check) : wrongType("an object", value, path, check.report);
     case "map":
       if (!isRecord(value)) return wrongType("an object", value, path, check.report);
-      for (const [key, item] of Object.entries(value)) checkNode(item, node.values, [...path, key], check);
+      for (const [key, item] of Object.entries(value))
+        if (item !== null || !isOfValues(path)) checkNode(item, node.values, [...path, key], check);
       return;
     case "list":
       return checkList(value, node, path, check);
     default:
       return checkScalar(value, node, path, check.report);
   }
+}
+
+/**
+ * The values of a ConfigMap or a Secret, of which Kubernetes takes one that is empty. Elsewhere a map's `null` stays wrong: a selector that loses
+ * a label selects more.
+ */
+function isOfValues([field, ...rest]: JsonPath): boolean {
+  return rest.length === 0 && ["data", "stringData", "binaryData"].includes(String(field));
 }
 
 function checkObject(value: Value, node: ObjectNode, path: JsonPath, check: ShapeCheck): void {

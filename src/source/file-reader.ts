@@ -5,7 +5,7 @@ import { EMPTY_FILE, type FileMemory, keepFile, updateFile } from "./file-memory
 import { readFileText } from "./file-text.ts";
 import type { Kept, KeptResources } from "./kept-resources.ts";
 import type { LastGoodTexts } from "./last-good.ts";
-import { type FoundFile, listFiles, type Listing } from "./list-files.ts";
+import { type FoundFile, type KnownPatches, listFiles, type Listing } from "./list-files.ts";
 import { type Contested, type Declared, mergeDeclared } from "./merge.ts";
 import { readText } from "./read-text.ts";
 import { describeHeld, type Fate, guardRemovals, type Guarded, type HeldRemoval, NOTHING_YET } from "./removal-guard.ts";
@@ -45,6 +45,7 @@ const GONE = "gone";
 /** What is remembered between two readings of the same paths. */
 export class FileReader {
   readonly #options: FileReaderOptions;
+  readonly #patches: KnownPatches = new Map();
   #files: ReadonlyMap<string, KnownFile> = new Map();
   #guarded: Guarded = NOTHING_YET;
   #contested: Contested = new Map();
@@ -75,7 +76,7 @@ export class FileReader {
   }
 
   async read(): Promise<Reading> {
-    const listing = await listFiles(this.#options.paths);
+    const listing = await listFiles(this.#options.paths, this.#patches);
     if (this.#isFirst) await this.#recall(listing);
     const files = new Map<string, KnownFile>();
     for (const found of listing.files) files.set(found.path, await this.#readFile(found));

@@ -106,6 +106,56 @@ describe("reading a folder", () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
+  test("a patch that a kustomization names is passed over, and says which line names it", async () => {
+    const patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n";
+    const kustomization = [
+      "resources: [../base]",
+      "patchesStrategicMerge: [old.yaml]",
+      "patches:",
+      "  - {path: sub/replicas.yaml, target: {kind: Deployment}}",
+      "patchesJson6902:",
+      "  - path: ops.yaml",
+    ].join("\n");
+    await write("overlay/kustomization.yaml", kustomization);
+    await write("overlay/old.yaml", patch);
+    await write("overlay/sub/replicas.yaml", patch);
+    await write("overlay/ops.yaml", "- {op: replace, path: /spec, value: {}}\n");
+    await write("base/web.yaml", account("web"));
+    const { resources, diagnostics } = await readFiles([dir]);
+    expect(resources.map((resource) => formatRef(refOf(resource)))).toEqual(["ServiceAccount/shop/web"]);
+    const warnings = diagnostics.filter(({ severity }) => severity === "warning");
+    expect(warnings.map(({ code, position, message }) => [code, position?.file.slice(dir.length + 1), message])).toEqual([
+      ["KMK1004", "overlay/old.yaml", `a patch, which ${dir}/overlay/kustomization.yaml:2 names, and no resource: it changes nothing here`],
+      ["KMK1004", "overlay/ops.yaml", `a patch, which ${dir}/overlay/kustomization.yaml:6 names, and no resource: it changes nothing here`],
+      [
+        "KMK1004",
+        "overlay/sub/replicas.yaml",
+        `a patch, which ${dir}/overlay/kustomization.yaml:4 names, and no resource: it changes nothing here`,
+      ],
+    ]);
+    expect(diagnostics).toHaveLength(4);
+  });
+
+  test("a Helm chart's templates are passed over, and one line says how to render it", async () => {
+    await write("web/Chart.yaml", "apiVersion: v2\nname: web\n");
+    await write("web/values.yaml", "a: 1\n");
+    await write("web/templates/a.yaml", "name: {{ .Values.a }}\n");
+    await write("web/templates/tests/b.yaml", account("never"));
+    await write("web/crds/c.yaml", account("crd"));
+    await write("templates/d.yaml", account("d"));
+    const { resources, diagnostics } = await readFiles([dir]);
+    expect(resources.map((resource) => formatRef(refOf(resource)))).toEqual(["ServiceAccount/shop/d", "ServiceAccount/shop/crd"]);
+    expect(diagnostics.filter(({ severity }) => severity !== "info")).toMatchObject([
+      {
+        code: "KMK1004",
+        severity: "warning",
+        message: "a Helm chart: its 2 templates are not rendered, and not read",
+        help: `read what it makes: helm template ${join(dir, "web")} > FILE.yaml`,
+        position: { file: join(dir, "web/Chart.yaml") },
+      },
+    ]);
+  });
+
   test("a path that isn't there is said", async () => {
     const { diagnostics } = await readFiles([join(dir, "missing")]);
     expect(diagnostics).toMatchObject([{ code: "KMK0001", message: expect.stringContaining("does not exist") }]);
@@ -124,6 +174,16 @@ describe("watching", () => {
     await until(() => expect(names()).toEqual(["ServiceAccount/shop/a", "ServiceAccount/shop/c"]));
     await rm(join(dir, "a.yaml"));
     await until(() => expect(names()).toEqual(["ServiceAccount/shop/c"]));
+  });
+
+  test("a kustomization that begins to name a file as a patch takes it away, and one that ends to gives it back", async () => {
+    await write("a.yaml", account("a"));
+    await write("b.yaml", account("b"));
+    await start();
+    await write("kustomization.yaml", "patches: [{path: b.yaml}]\n");
+    await until(() => expect(names()).toEqual(["ServiceAccount/shop/a"]));
+    await write("kustomization.yaml", "patches: [{path: c.yaml}]\n");
+    await until(() => expect(names()).toEqual(["ServiceAccount/shop/a", "ServiceAccount/shop/b"]));
   });
 
   test("what the system doesn't tell is found by comparing", async () => {

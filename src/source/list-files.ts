@@ -1,8 +1,11 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
+import { formatPosition, type SourcePosition } from "../model/position.ts";
 import { unreadable } from "./file-text.ts";
+import { chartOf, findPatches, KUSTOMIZATION } from "./kustomization.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A file as it was found; `stamp` changes when its content may have. */
@@ -22,15 +25,27 @@ export interface Listing {
 }
 
 const OUR_SETTINGS = /^kumiko\.ya?ml$/i;
-const KUSTOMIZATION = /^kustomization\.ya?ml$/i;
+const CHART = "Chart.yaml";
 const READ = /\.(ya?ml|json)$/i;
 
+/** What the kustomizations of an earlier listing named, so that only those that changed are read again. */
+export type KnownPatches = Map<string, { readonly stamp: string; readonly patches: ReadonlyMap<string, SourcePosition> }>;
+
 /**
- * Every .yaml, .yml and .json file of the given files and folders. Hidden names, `node_modules` and symbolic links to folders are passed over;
- * a file that is given by its name is read whatever it is called.
+ * Every .yaml, .yml and .json file of the given files and folders. Hidden names, `node_modules` and symbolic links to folders are passed over,
+ * and what only looks like a resource: patches that a kustomization names, templates of a Helm chart. A file that is given by its name is read
+ * whatever it is called.
  */
-export async function listFiles(paths: readonly string[]): Promise<Listing> {
-  const listing = { files: [] as FoundFile[], folders: new Set<string>(), outOfSight: [] as string[], diagnostics: [] as Diagnostic[] };
+export async function listFiles(paths: readonly string[], known: KnownPatches = new Map()): Promise<Listing> {
+  const listing: Found = {
+    files: [],
+    folders: new Set(),
+    outOfSight: [],
+    diagnostics: [],
+    kustomizations: [],
+    charts: new Set(),
+    named: new Set(),
+  };
   const seen = new Set<string>();
   const add = (file: FoundFile) => {
     if (seen.has(file.path)) return;
@@ -43,14 +58,15 @@ export async function listFiles(paths: readonly string[]): Promise<Listing> {
       if (found.isDirectory()) await walk(path, 0, { ...listing, add });
       else {
         listing.folders.add(dirname(path));
+        listing.named.add(path);
         add({ path, stamp: stampOf(found) });
       }
     } catch (error) {
       listing.folders.add(dirname(path));
-      listing.outOfSight.push(path);
-      listing.diagnostics.push(unreadable(path, error));
+      hide(path, error, listing);
     }
   }
+  await passOver(listing, known);
   const tooMany = listing.files[LIMITS.files];
   if (tooMany !== undefined) {
     const message = `more than ${LIMITS.files} files: ${tooMany.path} and those after it are not read`;
@@ -62,15 +78,55 @@ export async function listFiles(paths: readonly string[]): Promise<Listing> {
       }),
     );
   }
-  return { ...listing, files: listing.files.slice(0, LIMITS.files), folders: [...listing.folders] };
+  const { files, folders, outOfSight, diagnostics } = listing;
+  return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, diagnostics };
 }
 
-interface Walk {
+interface Found {
+  files: FoundFile[];
   readonly folders: Set<string>;
   readonly outOfSight: string[];
   readonly diagnostics: Diagnostic[];
-  readonly files: readonly FoundFile[];
-  readonly add: (file: FoundFile) => void;
+  readonly kustomizations: FoundFile[];
+  /** Folders of Helm charts. */
+  readonly charts: Set<string>;
+  /** Files that were given by their names. */
+  readonly named: Set<string>;
+}
+
+type Walk = Omit<Found, "named"> & { readonly add: (file: FoundFile) => void };
+
+/** Takes away what is no resource by itself, and says so once for each patch and each chart. */
+async function passOver(listing: Found, known: KnownPatches): Promise<void> {
+  const patches = new Map<string, SourcePosition>();
+  for (const { path, stamp } of listing.kustomizations) {
+    const before = known.get(path);
+    const found = before?.stamp === stamp ? before.patches : await findPatches(path);
+    known.set(path, { stamp, patches: found });
+    for (const [patch, namedAt] of found) patches.set(patch, namedAt);
+  }
+  const templates = new Map<string, number>();
+  listing.files = listing.files.filter(({ path }) => {
+    if (listing.named.has(path)) return true;
+    const chart = chartOf(path, listing.charts);
+    if (chart !== undefined) return void templates.set(chart, (templates.get(chart) ?? 0) + 1);
+    const namedAt = patches.get(resolve(path));
+    if (namedAt !== undefined) listing.diagnostics.push(isPatch(path, namedAt));
+    return namedAt === undefined;
+  });
+  for (const [chart, count] of templates) listing.diagnostics.push(notRendered(chart, count));
+}
+
+function isPatch(file: string, namedAt: SourcePosition): Diagnostic {
+  const message = `a patch, which ${formatPosition(namedAt)} names, and no resource: it changes nothing here`;
+  const help = `read what it makes: kubectl kustomize ${quote(dirname(namedAt.file))} > FILE.yaml`;
+  return diagnostic("KMK1004", { message, help, position: { file, line: 1, column: 1 } });
+}
+
+function notRendered(chart: string, count: number): Diagnostic {
+  const message = `a Helm chart: its ${count === 1 ? "template is" : `${count} templates are`} not rendered, and not read`;
+  const help = `read what it makes: helm template ${quote(chart)} > FILE.yaml`;
+  return diagnostic("KMK1004", { message, help, position: { file: join(chart, CHART), line: 1, column: 1 } });
 }
 
 async function walk(folder: string, depth: number, listing: Walk): Promise<void> {
@@ -80,14 +136,14 @@ async function walk(folder: string, depth: number, listing: Walk): Promise<void>
   try {
     entries = await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    listing.outOfSight.push(folder);
-    return void listing.diagnostics.push(unreadable(folder, error));
+    return hide(folder, error, listing);
   }
   for (const entry of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
     if (entry.isDirectory()) await walk(path, depth + 1, listing);
-    else if (KUSTOMIZATION.test(entry.name)) listing.diagnostics.push(notApplied(path));
+    else if (KUSTOMIZATION.test(entry.name)) await addKustomization(path, listing);
+    else if (entry.name === CHART) listing.charts.add(folder);
     else if (READ.test(entry.name) && !OUR_SETTINGS.test(entry.name)) await addFile(path, listing);
   }
 }
@@ -95,22 +151,35 @@ async function walk(folder: string, depth: number, listing: Walk): Promise<void>
 /** Its patches and name prefixes would change what the files beside it say: those are read as they are. */
 function notApplied(file: string): Diagnostic {
   const message = "kustomizations are not applied: the files beside it are read as they are";
+  const help = `read what it makes: kubectl kustomize ${quote(dirname(file))} > FILE.yaml`;
   return {
-    ...diagnostic("KMK1004", { message, help: "read the output of kubectl kustomize instead", position: { file, line: 1, column: 1 } }),
+    ...diagnostic("KMK1004", { message, help, position: { file, line: 1, column: 1 } }),
     severity: "info",
   };
 }
 
+async function addKustomization(path: string, listing: Walk): Promise<void> {
+  const found = await statFile(path, listing);
+  if (found === undefined) return;
+  listing.kustomizations.push(found);
+  listing.diagnostics.push(notApplied(path));
+}
+
 async function addFile(path: string, listing: Walk): Promise<void> {
+  const found = await statFile(path, listing);
+  if (found !== undefined) listing.add(found);
+}
+
+async function statFile(path: string, listing: Walk): Promise<FoundFile | undefined> {
   try {
     const found = await stat(path);
-    if (found.isFile()) listing.add({ path, stamp: stampOf(found) });
-    else if (!found.isDirectory()) hide(path, { code: "SPECIAL" }, listing);
+    if (found.isFile()) return { path, stamp: stampOf(found) };
+    if (!found.isDirectory()) hide(path, { code: "SPECIAL" }, listing);
   } catch (error) {
     // Gone since it was listed: as if it had not been.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    hide(path, error, listing);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") hide(path, error, listing);
   }
+  return undefined;
 }
 
 /** What stood there is out of sight, not gone, and that is said. */

@@ -32,6 +32,30 @@ describe("documents", () => {
   });
 });
 
+describe("a Helm template", () => {
+  test.each([
+    "kind: A\nmetadata:\n  name: {{ .Values.name }}\n",
+    "{{- if .Values.on }}\nkind: A\n{{- end }}\n",
+    'kind: A\nlabels:\n  {{- include "c.labels" . | nindent 4 }}\n',
+  ])("is told as one, once, at its first action (row %#)", (text) => {
+    const { documents, diagnostics } = readText(text, "my charts/web/templates/a.yaml");
+    expect(documents).toEqual([]);
+    expect(diagnostics).toMatchObject([
+      {
+        code: "KMK0002",
+        message: "a Helm template, which is no YAML before it is rendered",
+        help: "read what it makes: helm template 'my charts/web' > FILE.yaml",
+        position: { line: text.slice(0, text.indexOf("{{")).split("\n").length },
+      },
+    ]);
+  });
+
+  test("is not what is broken otherwise, or holds a template in a text", () => {
+    expect(complaints("a: {{b: 1}: 2}\nc: [")).not.toContain("Helm");
+    expect(complaints('kind: A\ndata:\n  t: "{{ .Values.name }}"\n')).toEqual([]);
+  });
+});
+
 describe("places", () => {
   const text = "# head\nspec:\n  http:\n    - name: a\n      match: [{uri: x}, {uri: y}]\n    - name: b\n";
   test.each([

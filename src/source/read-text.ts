@@ -1,3 +1,4 @@
+import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import type { SourcePosition } from "../model/position.ts";
 import type { RawDocument } from "../schema/index.ts";
@@ -21,8 +22,20 @@ export function readText(text: string, file: string): ReadText {
   const positionAt = (offset: number): SourcePosition => ({ file, ...lines.at(offset) });
   const documents = readDocuments(text, positionAt);
   if (!isFault(documents)) return { documents, diagnostics: [] };
-  const { code, message, help, offset } = documents;
+  const { code, message, help, offset } = templateFault(text, file, documents) ?? documents;
   return { documents: [], diagnostics: [diagnostic(code, { message, ...(help !== undefined && { help }), position: positionAt(offset) })] };
+}
+
+/** An action of Go's templates as charts have them, which YAML takes for a map in a map. */
+const ACTION = /\{\{-?\s*(\/\*|[.$"(]|(if|else|end|range|with|define|block|include|template|tpl|toYaml|default|printf|quote)\b)/;
+
+/** What isn't YAML because it is a Helm template is told so, in place of the parser's words. */
+function templateFault(text: string, file: string, { code }: Fault): Fault | undefined {
+  const offset = code === "KMK0002" ? text.search(ACTION) : -1;
+  if (offset === -1) return undefined;
+  const folder = /^(.+)\/templates\//.exec(file)?.[1];
+  const help = `read what it makes: helm template ${folder === undefined ? "CHART" : quote(folder)} > FILE.yaml`;
+  return { code, message: "a Helm template, which is no YAML before it is rendered", help, offset };
 }
 
 function readDocuments(text: string, positionAt: (offset: number) => SourcePosition): readonly RawDocument[] | Fault {

@@ -1,9 +1,10 @@
 import { formatPath, type JsonPath } from "../../model/position.ts";
 import type { DeploymentBody, PodBody, StatefulSetBody } from "../bodies.ts";
 import type { HonouredSome } from "../honoured.ts";
-import { isDnsLabel, isDnsName, isPort } from "../names.ts";
+import { explainName, isDnsLabel, isDnsSubdomain, isPort } from "../names.ts";
 import { type Report, wrong } from "../report.ts";
 import type { KindRules } from "../rules.ts";
+import { quote } from "../shape.ts";
 
 type PodSpec = NonNullable<PodBody["spec"]>;
 type Workload = NonNullable<DeploymentBody["spec"] | StatefulSetBody["spec"]>;
@@ -52,15 +53,14 @@ function checkPod({ spec }: PodBody, report: Report): void {
 function checkPodSpec({ containers, serviceAccountName, serviceAccount }: PodSpec, path: JsonPath, report: Report): void {
   for (const [field, name] of Object.entries({ serviceAccountName, serviceAccount })) {
     // An empty one means the default.
-    if (name !== undefined && name !== "" && !isDnsName(name))
-      wrong(report, [...path, field], `${JSON.stringify(name)} is no service account`, "use small letters, digits and dashes");
+    if (name !== undefined && name !== "" && !isDnsSubdomain(name))
+      wrong(report, [...path, field], `${quote(name)} is no service account`, explainName(name, { dots: true }));
   }
   if (containers.length === 0) wrong(report, [...path, "containers"], `${formatPath(path)} has no containers`);
   const names = new Set<string>();
   for (const [i, { name, ports = [] }] of containers.entries()) {
     const at = [...path, "containers", i];
-    if (!isDnsLabel(name))
-      wrong(report, [...at, "name"], `${JSON.stringify(name)} is no container name`, "use small letters, digits and dashes");
+    if (!isDnsLabel(name)) wrong(report, [...at, "name"], `${quote(name)} is no container name`, explainName(name, { dots: false }));
     if (names.has(name)) wrong(report, [...at, "name"], `container ${JSON.stringify(name)} is declared twice`, "rename one of them");
     names.add(name);
     for (const [j, port] of ports.entries())

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { MeshError } from "../../../model/error.ts";
 import { getProgram } from "../../../runtime/program.ts";
 import { runCommand } from "../../../runtime/run-command.ts";
-import { commandLine } from "../../../runtime/shell.ts";
+import { commandLine } from "../../../base/shell.ts";
 import { systemPath } from "../../../runtime/system-path.ts";
 import type { LabChildSettings } from "./child.ts";
 import { keepTail, onLines } from "./lines.ts";
