@@ -37,7 +37,7 @@ export const apply = defineCommand({
           `${manifest.where}: ${thrown.message}`,
           thrown.help === undefined ? {} : { help: thrown.help },
         );
-        io.stderr.write(renderError(error, painter(io.stderr, io.environment)));
+        io.stderr.write(renderError(error, painter(io.stderr, io.environment), io.environment.program));
       }
     }
     if (manifests.length === 0)

@@ -1,4 +1,5 @@
 /** The only place that knows colour, columns and the wording of an age. Data in, text out. */
+import { asTyped } from "../base/as-typed.ts";
 import { printable, printableLines } from "../base/printable.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
@@ -97,20 +98,20 @@ export function renderError(thrown: unknown, paint: Paint, program = "kumiko"): 
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     if (!error.message.includes(cause.message)) lines.push(`  cause: ${printableLines(cause.message)}`);
   }
-  if (error.help !== undefined) lines.push(`  ${paint("next:", "cyan")} ${printableLines(error.help.replace(/^kumiko(?= )/, program))}`);
+  if (error.help !== undefined) lines.push(`  ${paint("next:", "cyan")} ${printableLines(asTyped(error.help, program))}`);
   if (error.code === "bug" && error.cause instanceof Error && error.cause.stack !== undefined)
     lines.push(paint(printableLines(error.cause.stack), "dim"));
   return `${lines.join("\n")}\n`;
 }
 
 /** One diagnostic as an editor's problem list has it: `file:line:column: severity CODE resource: message`, then the help. */
-export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint, cwd = "/"): string {
+export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint, cwd = "/", program = "kumiko"): string {
   const { code, severity, message, help, resource, position, related = [] } = diagnostic;
   const where = position === undefined ? "" : `${renderPlace(formatPosition(position), cwd)}:${position.column}: `;
   const style = severity === "error" ? "red" : severity === "warning" ? "yellow" : "cyan";
   const what = resource === undefined ? "" : ` ${formatRef(resource)}`;
   const lines = [`${printable(where)}${paint(severity, style)} ${code}${printable(what)}: ${printable(message)}`];
   for (const other of related) lines.push(`  see ${printable(formatRef(other.resource))}: ${printable(other.message)}`);
-  if (help !== undefined) lines.push(`  help: ${printable(help)}`);
+  if (help !== undefined) lines.push(`  help: ${printable(asTyped(help, program))}`);
   return `${lines.join("\n")}\n`;
 }

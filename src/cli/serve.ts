@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { asTyped } from "../base/as-typed.ts";
 import { printable } from "../base/printable.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../controlplane/compose.ts";
 import { type Places, placesOf } from "../controlplane/config.ts";
@@ -31,7 +32,11 @@ export const serve = defineCommand({
       io.environment,
       ...(options.state === undefined ? [] : [resolve(io.cwd, options.state)]),
     );
-    const common = { version: packageVersion(), places, say: (line: string) => io.stdout.write(`${printable(line)}\n`) };
+    const common = {
+      version: packageVersion(),
+      places,
+      say: (line: string) => io.stdout.write(`${printable(asTyped(line, io.environment.program))}\n`),
+    };
     if (options.ofUp !== undefined)
       return runUntil(io.termination, await startControlPlane({ ...common, ...readHandedOver(options.ofUp, places) }));
     if (args.length === 0) throw new MeshError("usage", "no file or folder of resources is named", { help: "kumiko serve PATH..." });

@@ -46,9 +46,10 @@ function writeText(body: StatusBody, proxies: readonly ProxyStatus[], diagnostic
   if (diagnostics.length > 0) io.stdout.write("\n");
   const problems = wide ? diagnostics : diagnostics.filter(({ severity }) => severity !== "info");
   const shown = problems.toSorted(bySeverity).slice(0, wide ? undefined : DIAGNOSTICS_SHOWN);
-  for (const diagnostic of shown) io.stdout.write(renderDiagnostic(diagnostic, paint, io.cwd));
-  if (problems.length > shown.length) io.stdout.write(`… and ${problems.length - shown.length} more: kumiko status -o wide\n`);
-  const notes = wide ? "" : summariseNotes(diagnostics, "kumiko status -o wide");
+  for (const diagnostic of shown) io.stdout.write(renderDiagnostic(diagnostic, paint, io.cwd, io.environment.program));
+  if (problems.length > shown.length)
+    io.stdout.write(`… and ${problems.length - shown.length} more: ${io.environment.program} status -o wide\n`);
+  const notes = wide ? "" : summariseNotes(diagnostics, `${io.environment.program} status -o wide`);
   if (notes !== "") io.stdout.write(`${notes}\n`);
 }
 

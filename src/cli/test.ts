@@ -169,8 +169,8 @@ async function mutationOf({ totals }: TestRun, { files }: Loaded, choices: Choic
 function write(run: TestRun, { output, coverage, notes }: Choices, elapsedMs: number, io: Io): void {
   const paint = painter(io.stderr, io.environment);
   for (const diagnostic of run.diagnostics)
-    if (notes || diagnostic.severity !== "info") io.stderr.write(renderDiagnostic(diagnostic, paint, io.cwd));
-  const summary = notes ? "" : summariseNotes(run.diagnostics, "kumiko test --notes");
+    if (notes || diagnostic.severity !== "info") io.stderr.write(renderDiagnostic(diagnostic, paint, io.cwd, io.environment.program));
+  const summary = notes ? "" : summariseNotes(run.diagnostics, `${io.environment.program} test --notes`);
   if (summary !== "") io.stderr.write(`${summary}\n`);
   if (output === "json" || output === "junit" || output === "tap") {
     io.stdout.write(FORMATS[output](run));

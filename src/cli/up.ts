@@ -1,8 +1,10 @@
-import { relative, resolve } from "node:path";
+import { relative } from "node:path";
+import { asTyped } from "../base/as-typed.ts";
 import { printableLines } from "../base/printable.ts";
-import { type Environment, placesOf } from "../controlplane/config.ts";
+import { quote } from "../base/shell.ts";
+import { type Environment, placesOf, programFrom } from "../controlplane/config.ts";
 import type { Progress } from "../controlplane/progress.ts";
-import { type RunningMesh, startUp } from "../controlplane/up.ts";
+import type { RunningMesh } from "../controlplane/up.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -10,6 +12,7 @@ import { findMesh } from "./find-mesh.ts";
 import type { Io } from "./io.ts";
 import { PROFILE_OPTION, toProfile } from "./profile-option.ts";
 import { type Paint, painter } from "./render.ts";
+import { folderToRun } from "./up-folder.ts";
 
 export const up = defineCommand({
   name: "up",
@@ -27,13 +30,16 @@ export const up = defineCommand({
   },
   examples: ["kumiko up", "kumiko up platform --profile istio"],
   async run({ args, options, io }) {
-    const places = placesOf(resolve(io.cwd, args[0] ?? options.dir ?? "."), io.environment);
+    const places = placesOf(folderToRun(args[0] ?? options.dir, io.cwd), io.environment);
     const paint = painter(io.stdout, io.environment);
     const profile = toProfile(options.profile);
     const mode = options.mode === "namespaces" || options.mode === "ports" ? options.mode : undefined;
+    // Loaded only here: help and mistakes need none of it.
+    const { startUp } = await import("../controlplane/up.ts");
     try {
       const mesh = await startUp({
         places,
+        program: programFrom(io.environment, io.cwd, places.root),
         environment: io.environment,
         signal: io.signal,
         impatience: io.impatience,
@@ -74,7 +80,7 @@ function progressOn(io: Io, paint: Paint): Progress {
     stopped: () => stdout.write("stopped\n"),
     mended: (text) => stdout.write(`  ${paint("√", "green")} mended: ${printableLines(text)}\n`),
     say: (text) => stdout.write(`  ${printableLines(text)}\n`),
-    warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${printableLines(text)}\n`),
+    warn: (text) => stdout.write(`  ${paint("‼", "yellow")} ${printableLines(asTyped(text, io.environment.program))}\n`),
   };
 }
 
@@ -87,7 +93,7 @@ function whatToTry({ settings, notReady }: RunningMesh, root: string, io: Io, pa
   if (settings.token.length > 0) lines.push(`  a token:       ${kumiko} token create USER`);
   lines.push(`  what runs:     ${kumiko} status`);
   if (settings.try.length > 0) lines.push("", paint("Try, in another terminal:", "bold"));
-  for (const command of settings.try) lines.push(`  ${command.replaceAll(/(?<![\w/.-])kumiko(?= [a-z])/g, kumiko)}`);
+  for (const command of settings.try) lines.push(`  ${asTyped(command, kumiko)}`);
   lines.push("", "Ctrl-C stops all of it.", "");
   return lines.join("\n");
 }
@@ -95,5 +101,5 @@ function whatToTry({ settings, notReady }: RunningMesh, root: string, io: Io, pa
 /** How a person at this terminal types a command for that mesh: as they started us, with `--dir` where it would not be found. */
 function commandFor(root: string, cwd: string, environment: Environment): string {
   const isFound = findMesh(cwd)?.record.root === root;
-  return isFound ? environment.program : `${environment.program} --dir ${relative(cwd, root) || "."}`;
+  return isFound ? environment.program : `${environment.program} --dir ${quote(relative(cwd, root) || ".")}`;
 }

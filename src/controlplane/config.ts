@@ -1,8 +1,9 @@
 /** Every setting that comes from the environment, and where things lie on disk. Nothing else reads `process.env`. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { quote } from "../base/shell.ts";
 
 /** Says how a folder's manifests run on one machine. */
 export const LAUNCH_FILE = "kumiko.yaml";
@@ -19,7 +20,7 @@ export interface Environment {
   /** NO_COLOR (no-color.org) is set. */
   readonly noColour: boolean;
   readonly path: string;
-  /** KUMIKO_PROGRAM, set by the launchers: how the person calls us, for commands that they are told to type. */
+  /** How the person calls us, for commands that they are told to type; quoted where a shell needs it. */
   readonly program: string;
   /** All of it, for programs that the user names and for `${NAME}` in kumiko.yaml. */
   readonly variables: Readonly<Record<string, string | undefined>>;
@@ -34,9 +35,23 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     runtimeDir: env["XDG_RUNTIME_DIR"] || "/tmp",
     noColour: (env["NO_COLOR"] ?? "") !== "",
     path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
-    program: env["KUMIKO_PROGRAM"] || "kumiko",
+    program: programOf(env),
     variables: env,
   };
+}
+
+/** KUMIKO_PROGRAM, set by the launchers. What is on the PATH only while `npx` runs it must be called by `npx` again. */
+function programOf(env: NodeJS.ProcessEnv, from?: { readonly cwd: string; readonly folder: string }): string {
+  const program = env["KUMIKO_PROGRAM"] || "kumiko";
+  if (program === "kumiko") return env["npm_command"] === "exec" ? "npx kumiko" : program;
+  if (from === undefined || isAbsolute(program) || !program.includes("/")) return quote(program);
+  const there = relative(from.folder, resolve(from.cwd, program));
+  return quote(there.startsWith("../") ? there : `./${there}`);
+}
+
+/** As `Environment.program`, for somebody who stands in another folder. */
+export function programFrom({ variables }: Environment, cwd: string, folder: string): string {
+  return programOf(variables, { cwd, folder });
 }
 
 /** Where one mesh keeps its state, and its sockets. Both folders are 0700. */
@@ -79,16 +94,9 @@ export interface RunRecord {
   readonly command: "up" | "serve";
 }
 
-/** Looks for a running mesh from a folder upwards; undefined where none has been started. */
-export function findRun(from: string): { readonly file: string; readonly record: RunRecord } | undefined {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    const file = join(folder, ".kumiko", "run.json");
-    if (existsSync(file)) {
-      const record = readRunRecord(file);
-      if (record !== undefined) return { file, record };
-    }
-    if (folder === dirname(folder)) return undefined;
-  }
+/** Where a mesh that was started in a folder says so. */
+export function runFileIn(folder: string): string {
+  return join(folder, ".kumiko", "run.json");
 }
 
 /** Undefined where the file is missing, torn or of another form. */

@@ -1,6 +1,7 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkEnvoyVersion, type EnvoyBinary, findEnvoy } from "../agent/index.ts";
+import { asTyped } from "../base/as-typed.ts";
 import { MeshError } from "../model/error.ts";
 import { checkSystem, type ObservedPod, type RuntimeMode, type SystemCheck, unlessAborted } from "../runtime/index.ts";
 import type { Profile } from "../schema/mesh-config.ts";
@@ -23,6 +24,8 @@ import { startMachineProcess } from "./up-machine.ts";
 export interface UpOptions {
   readonly places: Places;
   readonly environment: Environment;
+  /** How somebody in the mesh's folder calls us. */
+  readonly program: string;
   readonly profile?: Profile;
   readonly envoy?: string;
   /** Forces a way of running workloads; by default the best that the system allows. */
@@ -52,7 +55,7 @@ const STOP_GRACE_MS = 15_000;
 /** Starts everything on this machine, step by step. What was started is stopped again where a step fails, or with the signal, whose reason it then rejects with. */
 export async function startUp(options: UpOptions): Promise<RunningMesh> {
   const { places, progress } = options;
-  copySampleIfEmpty(places, progress);
+  copySampleIfEmpty(options);
   const { pid } = process;
   claimRun(places.runFile, {
     pid,
@@ -83,11 +86,11 @@ export async function startUp(options: UpOptions): Promise<RunningMesh> {
   }
 }
 
-function copySampleIfEmpty({ root }: Places, { say }: Progress): void {
-  const entries = existsSync(root) ? readdirSync(root).filter((name) => !name.startsWith(".")) : [];
-  if (entries.length > 0) return;
-  mkdirSync(root, { recursive: true });
+function copySampleIfEmpty({ places: { root }, program, progress: { say } }: UpOptions): void {
+  if (readdirSync(root).some((name) => !name.startsWith("."))) return;
   cpSync(sampleFolder(), root, { recursive: true });
+  const readme = join(root, "README.md");
+  writeFileSync(readme, asTyped(readFileSync(readme, "utf8"), program));
   say(`${root} is empty: a sample of two services was copied into it`);
 }
 

@@ -2,7 +2,7 @@ import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { didYouMean } from "../base/index.ts";
 import { type Diagnostic, diagnostic, type DiagnosticCode } from "../model/diagnostic.ts";
 import { formatPath, type JsonPath, type SourcePosition } from "../model/position.ts";
-import { expandVariables, type Variables } from "./variables.ts";
+import { expandInCommand, expandVariables, type Variables } from "./variables.ts";
 
 /** How an image is run where there are no containers. */
 export interface ImageCommand {
@@ -51,7 +51,7 @@ export interface KumikoSettings {
   readonly authorities: readonly string[];
   /** Prints an access token; a user's name is added. */
   readonly token: readonly string[];
-  /** Commands that are shown when all runs. */
+  /** Commands for a shell that are shown when all runs; a variable's value is quoted in them. */
   readonly try: readonly string[];
   readonly images: Readonly<Record<string, ImageCommand>>;
   readonly outside: Readonly<Record<string, OutsideProgram>>;
@@ -130,7 +130,7 @@ function readSettings(reader: Reader, value: unknown, given: Variables): KumikoS
     prepare: readCommand(reader, root["prepare"], ["prepare"]).map(fill),
     authorities: words(root["authorities"], ["authorities"]),
     token: readCommand(reader, root["token"], ["token"]).map(fill),
-    try: words(root["try"], ["try"]),
+    try: reader.words(root["try"], ["try"]).map((command) => expandInCommand(command, variables)),
     images: reader.each(root["images"], ["images"], (entry, path) => readImage(reader, entry, path)),
     outside: reader.each(root["outside"], ["outside"], (entry, path) => readOutside(reader, entry, path, fill)),
     hosts: reader.each(root["hosts"], ["hosts"], (entry, path) => readHost(reader, entry, path, fill)),

@@ -78,6 +78,8 @@ describe("the package", () => {
       const response = await fetch(url);
       expect(await response.text()).toContain("Hello");
       expect(response.status).toBe(200);
+      // Commands in the copy are those that work there.
+      expect(readFileSync(join(empty, "README.md"), "utf8")).toContain(`${join(installed, "node_modules/.bin/kumiko")} test `);
     } finally {
       running.kill("SIGINT");
     }
