@@ -2,8 +2,8 @@ import { printable } from "../base/printable.ts";
 import { readFileSync, rmdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
-import { findEnvoy, type ProxySpec } from "../agent/index.ts";
-import { type AgentProcessOptions, runAgent } from "../controlplane/agent-process.ts";
+import type { ProxySpec } from "../agent/index.ts";
+import type { AgentProcessOptions } from "../controlplane/agent-process.ts";
 import { placesOf } from "../controlplane/config.ts";
 import { makePrivateFolder } from "../controlplane/lifecycle.ts";
 import { MeshError } from "../model/error.ts";
@@ -33,6 +33,8 @@ export const agent = defineCommand({
   ],
   async run({ options, io }) {
     const say = (line: string) => io.stdout.write(`${printable(line)}\n`);
+    // Loaded only here: help needs none of it.
+    const [{ runAgent }, { findEnvoy }] = await Promise.all([import("../controlplane/agent-process.ts"), import("../agent/index.ts")]);
     if (options.ofUp !== undefined) {
       const handed = JSON.parse(readFileSync(options.ofUp, "utf8")) as Omit<AgentProcessOptions, "say" | "signal">;
       await runAgent({ ...handed, say, signal: io.termination });

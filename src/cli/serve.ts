@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { asTyped } from "../base/as-typed.ts";
 import { printable } from "../base/printable.ts";
-import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../controlplane/compose.ts";
+import type { ControlPlane, ControlPlaneOptions } from "../controlplane/compose.ts";
 import { type Places, placesOf } from "../controlplane/config.ts";
 import { claimRun, releaseRun, startTimeOf } from "../controlplane/lifecycle.ts";
 import { MeshError } from "../model/error.ts";
@@ -37,8 +37,7 @@ export const serve = defineCommand({
       places,
       say: (line: string) => io.stdout.write(`${printable(asTyped(line, io.environment.program))}\n`),
     };
-    if (options.ofUp !== undefined)
-      return runUntil(io.termination, await startControlPlane({ ...common, ...readHandedOver(options.ofUp, places) }));
+    if (options.ofUp !== undefined) return runUntil(io.termination, await start({ ...common, ...readHandedOver(options.ofUp, places) }));
     if (args.length === 0) throw new MeshError("usage", "no file or folder of resources is named", { help: "kumiko serve PATH..." });
     const profile = toProfile(options.profile);
     return await serveAlone(
@@ -58,12 +57,18 @@ export const serve = defineCommand({
   },
 });
 
+/** Loaded only here: help needs none of it. */
+async function start(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { startControlPlane } = await import("../controlplane/compose.ts");
+  return await startControlPlane(options);
+}
+
 async function serveAlone(options: ControlPlaneOptions, io: Io): Promise<number> {
   const { places, say } = options;
   const { root, adminSocket, agentSocket, controlPlaneSocket } = places;
   claimRun(places.runFile, { pid: process.pid, startTime: startTimeOf(process.pid), root, adminSocket, agentSocket, command: "serve" });
   try {
-    const controlPlane = await startControlPlane(options);
+    const controlPlane = await start(options);
     say(
       `control plane ready: trust domain ${controlPlane.trustDomain}, ${controlPlane.isDevelopment ? "development root (not for production)" : "external root"}`,
     );

@@ -1,4 +1,3 @@
-import { runEchoProgram } from "../meshtest/echo-program/echo-program.ts";
 import { defineCommand } from "./command.ts";
 
 export const testEcho = defineCommand({
@@ -10,6 +9,7 @@ export const testEcho = defineCommand({
   },
   async run({ options, io }) {
     io.leaveInterruptsToParent();
+    const { runEchoProgram } = await import("../meshtest/echo-program/echo-program.ts");
     await runEchoProgram({
       input: process.stdin,
       write: (line) => io.stdout.write(line),

@@ -1,7 +1,5 @@
 import { spawn } from "node:child_process";
 import { placesOf } from "../controlplane/config.ts";
-import { readLaunchSettings } from "../controlplane/launch-settings.ts";
-import { programEnvironment } from "../controlplane/prepare.ts";
 import { MeshError } from "../model/error.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -26,6 +24,10 @@ export const token = defineCommand({
     const extra = (["ttl", "audience", "issuer"] as const).flatMap((key) =>
       options[key] === undefined ? [] : [`--${key}=${options[key]}`],
     );
+    const [{ readLaunchSettings }, { programEnvironment }] = await Promise.all([
+      import("../controlplane/launch-settings.ts"),
+      import("../controlplane/prepare.ts"),
+    ]);
     const settings = readLaunchSettings(placesOf(record.root, io.environment, state), io.environment);
     if (settings.token.length === 0) {
       throw new MeshError("usage", `the kumiko.yaml of ${record.root} names no command that gives tokens`, {
