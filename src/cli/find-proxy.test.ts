@@ -32,8 +32,10 @@ describe("findProxy", () => {
   test.each([
     { word: "users", namespace: undefined, message: '"users" is a workload of other, shop' },
     { word: "user", namespace: "other", message: '(did you mean "users"?)' },
-    { word: "gateway", namespace: "shop", message: 'no workload "gateway" with a proxy in namespace shop' },
+    { word: "gateway", namespace: "shop", message: 'no workload "gateway" with a proxy in namespace shop: it is in namespace other' },
     { word: "", namespace: "shop", message: "no workload" },
+    { word: "db", namespace: "other", message: ": it is in namespace shop" },
+    { word: "unheard", namespace: "othr", message: '(did you mean namespace "other"?)' },
   ])("$word in $namespace is refused", ({ word, namespace, message }) => {
     expect(() => findProxy(word, namespace, proxies)).toThrow(message);
   });

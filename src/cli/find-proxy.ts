@@ -26,10 +26,26 @@ export function findProxy(word: string, namespace: string | undefined, proxies: 
     name,
     inNamespace.flatMap((proxy) => [proxy.name, proxy.name.replace(POD_SUFFIX, "")]),
   );
-  const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  const hint = near === undefined ? elsewhere(name, within, proxies) : ` (did you mean "${near}"?)`;
   throw new MeshError("not-found", `no workload "${name}" with a proxy${within === undefined ? "" : ` in namespace ${within}`}${hint}`, {
     help: "kumiko status",
   });
+}
+
+/** The namespace that has what another one was asked for. */
+function elsewhere(name: string, within: string | undefined, proxies: readonly ProxyName[]): string {
+  if (within === undefined) return "";
+  const others = proxies.filter((proxy) => proxy.name === name || ownerOf(proxy.name, name)).map(({ namespace }) => namespace);
+  const [other] = [...new Set(others)].sort();
+  const meant =
+    other === undefined
+      ? didYouMean(
+          within,
+          proxies.map(({ namespace }) => namespace),
+        )
+      : undefined;
+  if (other !== undefined) return `: it is in namespace ${other}`;
+  return meant === undefined || meant === within ? "" : ` (did you mean namespace "${meant}"?)`;
 }
 
 function split(

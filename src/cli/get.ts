@@ -1,4 +1,6 @@
-import { kinds } from "../schema/kinds.ts";
+import { didYouMean } from "../base/did-you-mean.ts";
+import { MeshError } from "../model/error.ts";
+import { type Kind, kinds } from "../schema/kinds.ts";
 import { apiPath, preferredVersion } from "./api-path.ts";
 import { type Client, connectClient } from "./client.ts";
 import { defineCommand } from "./command.ts";
@@ -47,13 +49,23 @@ export const get = defineCommand({
     await write(found, options.output, options.allNamespaces, io);
     if (found.every(({ items }) => items.length === 0) && !isData(options.output)) {
       const where = namespace === undefined ? "any namespace" : `namespace ${namespace}`;
-      io.stderr.write(
-        `no ${wanted.map((one) => one.kind.plural).join(", ")} in ${where}${namespace === undefined ? "" : " (-A shows all)"}\n`,
-      );
+      const hint = namespace === undefined ? "" : await whichNamespaces(client, wanted, namespace);
+      io.stderr.write(`no ${wanted.map((one) => one.kind.plural).join(", ")} in ${where}${hint}\n`);
     }
     return EXIT.done;
   },
 });
+
+async function whichNamespaces(client: Client, wanted: readonly Wanted[], namespace: string): Promise<string> {
+  const lists = await Promise.all(wanted.map(({ kind }) => client.get<ApiList>(apiPath(kind, preferredVersion(kind), undefined))));
+  const namespaces = [...new Set(lists.flatMap(({ items }) => items.map((item) => item.metadata.namespace ?? "")))].filter(
+    (one) => one !== "",
+  );
+  if (namespaces.length === 0) return " (-A shows all)";
+  const meant = didYouMean(namespace, namespaces);
+  if (meant !== undefined && meant !== namespace) return ` (did you mean -n ${meant}?)`;
+  return ` (there are some in ${namespaces.toSorted().slice(0, 5).join(", ")}${namespaces.length > 5 ? ", …" : ""}; -A shows all)`;
+}
 
 async function fetchItems(
   client: Client,
@@ -62,10 +74,40 @@ async function fetchItems(
   selector: string | undefined,
 ): Promise<readonly ApiResource[]> {
   const version = preferredVersion(kind);
-  if (names.length > 0)
-    return Promise.all(names.map((name) => client.get<ApiResource>(apiPath(kind, version, namespace ?? "default", name))));
+  if (names.length > 0) return Promise.all(names.map((name) => fetchOne(client, kind, name, namespace)));
   const query = selector === undefined ? "" : `?labelSelector=${encodeURIComponent(selector)}`;
   return (await client.get<ApiList>(apiPath(kind, version, namespace) + query)).items;
+}
+
+/** Without a namespace, where `default` has none of the name, it is said where one is: other commands look there by themselves. */
+async function fetchOne(client: Client, kind: Kind, name: string, namespace = "default"): Promise<ApiResource> {
+  const version = preferredVersion(kind);
+  try {
+    return await client.get<ApiResource>(apiPath(kind, version, namespace, name));
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "not-found") throw error;
+    const { items } = await client.get<ApiList>(apiPath(kind, version, undefined));
+    const help = whereElse(kind, name, namespace, items);
+    throw new MeshError("not-found", error.message, { ...(help !== undefined && { help }), cause: error.cause });
+  }
+}
+
+/** What was meant by a name that isn't in its namespace: the same name in another one, else a name or a namespace that is near. */
+function whereElse(kind: Kind, name: string, namespace: string, items: readonly ApiResource[]): string | undefined {
+  const command = (found: string, within: string | undefined) =>
+    `kumiko get ${kind.singular} ${found}${within === undefined ? "" : ` -n ${within}`}`;
+  const others = items.filter((item) => item.metadata.name === name).map((item) => item.metadata.namespace ?? "");
+  const [other] = others;
+  if (other !== undefined)
+    return `${command(name, didYouMean(namespace, others) ?? other)}   (it is in ${others.length === 1 ? `namespace ${other}` : others.toSorted().join(", ")})`;
+  const within = items.filter((item) => !kind.namespaced || item.metadata.namespace === namespace);
+  const near = didYouMean(
+    name,
+    (within.length > 0 ? within : items).map((item) => item.metadata.name),
+  );
+  if (near === undefined) return undefined;
+  const place = items.find((item) => item.metadata.name === near)?.metadata.namespace;
+  return `${command(near, within.length > 0 && namespace === "default" ? undefined : within.length > 0 ? namespace : place)}   (did you mean "${near}"?)`;
 }
 
 async function write(found: readonly Found[], format: string | undefined, allNamespaces: boolean, io: Io): Promise<void> {

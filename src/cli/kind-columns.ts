@@ -20,7 +20,7 @@ type Cells = Readonly<Record<string, (resource: ApiResource) => string>>;
 /** What a person wants to see of a kind beside its name and age; Istio's and Kubernetes' own columns where they have some. */
 const BY_KIND: Readonly<Record<string, Cells>> = {
   Pod: { READY: (pod) => podReady(pod), STATUS: at("status.phase"), RESTARTS: (pod) => String(restarts(pod)), IP: at("status.podIP") },
-  Service: { TYPE: at("spec.type", "ClusterIP"), "CLUSTER-IP": at("spec.clusterIP", "<auto>"), PORTS: (service) => ports(service) },
+  Service: { TYPE: at("spec.type", "ClusterIP"), "CLUSTER-IP": at("spec.clusterIP"), PORTS: (service) => ports(service) },
   Deployment: { READY: (one) => `${text(one, "status.readyReplicas") || 0}/${text(one, "spec.replicas") || 1}` },
   StatefulSet: { READY: (one) => `${text(one, "status.readyReplicas") || 0}/${text(one, "spec.replicas") || 1}` },
   ConfigMap: { DATA: (one) => String(Object.keys(value(one, "data") ?? {}).length) },
@@ -40,14 +40,23 @@ export function columnsOf(
   kind: string,
   shown: { readonly namespace: boolean; readonly now: number; readonly cwd: string },
 ): readonly Column<ApiResource>[] {
-  const own = Object.entries(BY_KIND[kind] ?? {}).map(([heading, cell]) => ({ heading, cell }));
+  const own = Object.entries(BY_KIND[kind] ?? {}).map(([heading, cell]) => ({
+    heading,
+    cell,
+    ...(heading === "CLUSTER-IP" && { optional: true as const }),
+  }));
   return [
     ...(shown.namespace ? [{ heading: "NAMESPACE", cell: (one: ApiResource) => one.metadata.namespace ?? "" }] : []),
     { heading: "NAME", cell: (one) => one.metadata.name },
     ...own,
-    { heading: "AGE", cell: (one) => renderAge(one.metadata.creationTimestamp, shown.now) },
+    { heading: "AGE", cell: (one) => ageOf(one, shown.now), optional: true },
     { heading: "SOURCE", cell: (one) => renderPlace(one.metadata.annotations?.["kumiko.dev/source"] ?? "", shown.cwd), wide: true },
   ];
+}
+
+/** What a folder declares has no time at which it was made. */
+function ageOf({ metadata }: ApiResource, now: number): string {
+  return metadata.creationTimestamp === undefined ? "" : renderAge(metadata.creationTimestamp, now);
 }
 
 function at(path: string, otherwise = ""): (resource: ApiResource) => string {

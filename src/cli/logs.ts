@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { MeshError } from "../model/error.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
-import { findMesh } from "./find-mesh.ts";
+import { ancestorsOf, findMesh, foldersIn, howToStart, onlyOf } from "./find-mesh.ts";
 import { findProxy } from "./find-proxy.ts";
 import { followFile, tailOf } from "./tail.ts";
 
@@ -17,7 +17,7 @@ export const logs = defineCommand({
   },
   examples: ["kumiko logs users -n shop --tail 20", "kumiko logs users.shop -f"],
   async run({ args, options, io }) {
-    const folder = findLogs(resolve(io.cwd, options.dir ?? "."));
+    const folder = findLogs(resolve(io.cwd, options.dir ?? "."), io.cwd);
     const { namespace, name } = findProxy(args[0] ?? "", options.namespace, logsIn(folder));
     const file = join(folder, namespace, `${name}.log`);
     const { text, end } = tailOf(file, options.tail);
@@ -28,16 +28,24 @@ export const logs = defineCommand({
   },
 });
 
-/** The logs of the mesh of this folder or one above it; they stay after `kumiko down`. */
-function findLogs(from: string): string {
+/** The logs of the mesh of this folder, one above it, or the only one just below; they stay after `kumiko down`. */
+function findLogs(from: string, cwd: string): string {
   const mesh = findMesh(from);
   if (mesh !== undefined) return join(mesh.state, "logs");
-  for (let folder = from; ; folder = dirname(folder)) {
-    const logsFolder = join(folder, ".kumiko", "logs");
-    if (existsSync(logsFolder)) return logsFolder;
-    if (folder === dirname(folder))
-      throw new MeshError("network", `no mesh has run in ${from} or above it`, { help: "kumiko up   (or name its folder with --dir DIR)" });
-  }
+  const logsOf = (folder: string) => join(folder, ".kumiko", "logs");
+  const found =
+    ancestorsOf(from)
+      .map(logsOf)
+      .find((folder) => existsSync(folder)) ??
+    onlyOf(
+      foldersIn(from)
+        .map(logsOf)
+        .filter((folder) => existsSync(folder)),
+    );
+  if (found !== undefined) return found;
+  throw new MeshError("network", `no mesh has run in ${from} or above it`, {
+    help: `${howToStart(from, cwd)}   (or name its folder with --dir DIR)`,
+  });
 }
 
 /** Newest first among those of one owner: `ready` stands for "is being written". */

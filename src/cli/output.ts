@@ -32,10 +32,13 @@ export interface Column<Row> {
   readonly cell: (row: Row) => Cell;
   /** Shown with `-o wide` only. */
   readonly wide?: true;
+  /** Left out where no row has something in it. */
+  readonly optional?: true;
 }
 
 export function writeTable<Row>(io: Io, columns: readonly Column<Row>[], rows: readonly Row[], wide: boolean): void {
-  const shown = columns.filter((column) => wide || column.wide !== true);
+  const hasContent = ({ cell }: Column<Row>) => rows.some((row) => cell(row) !== "");
+  const shown = columns.filter((column) => (wide || column.wide !== true) && (column.optional !== true || hasContent(column)));
   const cells = rows.map((row) => shown.map((column) => column.cell(row)));
   const headings = shown.map((column) => column.heading);
   io.stdout.write(renderTable(headings, cells, painter(io.stdout, io.environment)));

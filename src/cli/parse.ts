@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { didYouMean } from "../base/did-you-mean.ts";
 import { MeshError } from "../model/error.ts";
 import {
   type CommandDefinition,
@@ -153,5 +154,14 @@ function usageError(error: CommanderError, command: string | undefined): MeshErr
     .replace(/^option (".*?") argument (".*") is invalid\. /, "$2 is not a value of $1. ")
     .replaceAll(/\s*\n\s*/g, " ")
     .trim();
-  return new MeshError("usage", message, { help: command === undefined ? "kumiko --help" : `kumiko ${command} --help` });
+  return new MeshError("usage", withChoice(message), { help: command === undefined ? "kumiko --help" : `kumiko ${command} --help` });
+}
+
+/** `"rout" is no "view". Allowed choices are routes, clusters.` with the choice that was meant. */
+function withChoice(message: string): string {
+  const [, typed, list] = /^"(.+?)" is .*Allowed choices are (.*)\.$/.exec(message) ?? [];
+  if (typed === undefined || list === undefined) return message;
+  const choices = list.split(", ");
+  const meant = choices.find((choice) => choice.startsWith(typed)) ?? didYouMean(typed, choices);
+  return meant === undefined ? message : `${message} (Did you mean ${meant}?)`;
 }

@@ -75,7 +75,7 @@ async function startMesh(
 ): Promise<void> {
   const socket = join(folder, "admin.sock");
   server = await startAdmin({ socket, backend, report: () => {} });
-  mkdirSync(join(folder, ".kumiko"));
+  mkdirSync(join(folder, ".kumiko"), { recursive: true });
   writeFileSync(
     join(folder, ".kumiko", "run.json"),
     JSON.stringify({ pid: process.pid, startTime: "1", root: folder, adminSocket: socket, agentSocket: "", command: "up" }),
@@ -160,12 +160,31 @@ describe("get", () => {
     expect(await kumiko("get pods")).toEqual({ code: 0, out: "", err: "no pods in namespace default (-A shows all)\n" });
   });
 
+  test.each([
+    { line: "get vs", err: "no virtualservices in namespace default (there are some in other, shop; -A shows all)\n" },
+    { line: "get vs -n shpo", err: "no virtualservices in namespace shpo (did you mean -n shop?)\n" },
+  ])("$line says where there are some", async ({ line, err }) => {
+    expect(await kumiko(line)).toEqual({ code: 0, out: "", err });
+  });
+
+  test("has no column in which nothing stands", async () => {
+    await server?.close();
+    const declared = { kind: "Service", apiVersion: "v1", metadata: { name: "users", namespace: "shop" } };
+    await startMesh(fakeBackend({ resources: [heldResource({ ...declared, body: { spec: { ports: [{ port: 80 }] } } }, "folder")] }));
+    expect((await kumiko("get svc -n shop")).out).toBe("NAME    TYPE        PORTS\nusers   ClusterIP   80/TCP\n");
+  });
+
   test("without a kind lists the kinds", async () => {
     expect((await kumiko("get")).out).toMatch(/VirtualService +virtualservices, vs +networking.istio.io +2/);
   });
 
   test.each([
     { line: "get vs none -n shop", code: 4, err: 'error: virtualservices "none" not found in namespace "shop"\n' },
+    { line: "get vs cart", code: 4, err: "next: kumiko get virtualservice cart -n other   (it is in namespace other)\n" },
+    { line: "get vs reviews -n shpo", code: 4, err: "next: kumiko get virtualservice reviews -n shop   (it is in namespace shop)\n" },
+    { line: "get vs reviewz -n shop", code: 4, err: 'next: kumiko get virtualservice reviews -n shop   (did you mean "reviews"?)\n' },
+    { line: "get vs reviewz", code: 4, err: 'next: kumiko get virtualservice reviews -n shop   (did you mean "reviews"?)\n' },
+    { line: "proxy rout x", code: 2, err: "(Did you mean routes?)" },
     { line: "get vs -l ((", code: 5, err: "error: labelSelector can't be read" },
     { line: "get podz", code: 2, err: 'did you mean "pods"' },
   ])("$line exits with $code", async ({ line, code, err }) => {
@@ -289,6 +308,12 @@ describe("without a mesh", () => {
 test("logs finds the Pod of a Deployment and prints its last lines", async () => {
   mkdirSync(join(folder, ".kumiko/logs/shop"), { recursive: true });
   writeFileSync(join(folder, ".kumiko/logs/shop/users-5d4f-1.log"), "one\ntwo\n");
+  expect(await kumiko("logs users --tail 1")).toEqual({ code: 0, out: "two\n", err: "" });
+});
+
+test("logs of a mesh that has stopped are found from the folder above it, too", async () => {
+  mkdirSync(join(folder, "platform/.kumiko/logs/shop"), { recursive: true });
+  writeFileSync(join(folder, "platform/.kumiko/logs/shop/users-5d4f-1.log"), "one\ntwo\n");
   expect(await kumiko("logs users --tail 1")).toEqual({ code: 0, out: "two\n", err: "" });
 });
 

@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -72,9 +72,21 @@ describe("stopRun", () => {
   });
 });
 
-test("a private folder is 0700 whatever it was", async () => {
-  const { chmodSync } = await import("node:fs");
+test("a private folder is 0700 whatever it was", () => {
   chmodSync(folder, 0o755);
   makePrivateFolder(folder);
   expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+test.runIf(process.getuid?.() === 0)("a folder that can't be made within somebody else's says whose it is", () => {
+  const foreign = join(folder, "foreign");
+  mkdirSync(foreign, { mode: 0o700 });
+  chownSync(foreign, 4711, 4711);
+  const script = `import { makePrivateFolder } from ${JSON.stringify(new URL("lifecycle.ts", import.meta.url).href)};
+    process.setgid(4712); process.setuid(4712);
+    try { makePrivateFolder(${JSON.stringify(join(foreign, "a/b"))}); } catch (error) { console.log(error.code, error.message, error.help); }`;
+  chmodSync(folder, 0o755);
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", script], { encoding: "utf8" });
+  expect(stdout).toContain(`io can't make ${join(foreign, "a/b")}: ${foreign} belongs to user 4711, not to you`);
+  expect(stdout).toContain("XDG_RUNTIME_DIR");
 });

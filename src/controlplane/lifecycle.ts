@@ -36,7 +36,11 @@ function answersSignal(pid: number): boolean {
  * it there first.
  */
 export function makePrivateFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw cannotMake(folder, cause);
+  }
   const { uid } = statSync(folder);
   const own = process.getuid?.();
   if (own !== undefined && uid !== own) {
@@ -45,6 +49,24 @@ export function makePrivateFolder(folder: string): void {
     });
   }
   chmodSync(folder, 0o700);
+}
+
+/** Where a folder above is somebody else's, as `/tmp/kumiko-UID` may be, it is named. */
+function cannotMake(folder: string, cause: unknown): MeshError {
+  const isRefused = ["EACCES", "EPERM"].includes((cause as NodeJS.ErrnoException).code ?? "");
+  const foreign = isRefused ? foreignAbove(dirname(folder)) : undefined;
+  const reason = foreign === undefined ? "" : `: ${foreign.path} belongs to user ${foreign.uid}, not to you`;
+  return new MeshError("io", `can't make ${folder}${reason}`, { help: "remove it, or set XDG_RUNTIME_DIR to a folder of your own", cause });
+}
+
+function foreignAbove(folder: string): { readonly path: string; readonly uid: number } | undefined {
+  try {
+    const { uid } = statSync(folder);
+    return uid === process.getuid?.() ? undefined : { path: folder, uid };
+  } catch {
+    // Not there, or within what we may not look into: what it lies in decides.
+    return folder === dirname(folder) ? undefined : foreignAbove(dirname(folder));
+  }
 }
 
 /** Writes so that a reader sees the old or the new text, never a part. */

@@ -1,3 +1,5 @@
+import { quote } from "../base/shell.ts";
+
 /** What went wrong with the machine or with us; what a user's configuration causes is a Diagnostic instead. */
 export type MeshErrorCode = "bug" | "io" | "missing-program" | "network" | "not-found" | "protocol" | "refused" | "timeout" | "usage";
 
@@ -18,7 +20,7 @@ export class MeshError extends Error {
     if (thrown instanceof MeshError) return thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     const lack = thrown instanceof Error ? findLack(thrown) : undefined;
-    if (lack === undefined) return new MeshError(code, message, { cause: thrown });
+    if (lack === undefined) return new MeshError(code === "bug" && isOfSystem(thrown) ? "io" : code, message, { cause: thrown });
     return new MeshError("io", `${lack.what}: ${message}`, { help: lack.help, cause: thrown });
   }
 }
@@ -31,17 +33,23 @@ function findLack(error: Error & { readonly code?: unknown; readonly path?: unkn
   switch (error.code) {
     case "ENOSPC":
     case "EDQUOT":
-      return { what: "there is no space left", help: folder === undefined ? "df -h" : `df -h ${folder}` };
+      return { what: "there is no space left", help: folder === undefined ? "df -h" : `df -h ${quote(folder)}` };
     case "EFBIG":
       return { what: "a file would be larger than is allowed", help: "ulimit -f" };
     case "EIO":
       return { what: "the disk can't be read or written", help: "dmesg | tail" };
     case "EROFS":
-      return { what: "nothing can be written there", help: `findmnt --target ${folder ?? "."}` };
+      return { what: "nothing can be written there", help: `findmnt --target ${quote(folder ?? ".")}` };
     case "EMFILE":
     case "ENFILE":
       return { what: "too many files are open", help: "ulimit -n" };
     default:
       return undefined;
   }
+}
+
+/** What the operating system refused (`EACCES: permission denied, mkdir '/x'`) is no bug of ours, and says itself what it is. */
+function isOfSystem(thrown: unknown): boolean {
+  if (!(thrown instanceof Error) || !("syscall" in thrown) || !("code" in thrown)) return false;
+  return typeof thrown.syscall === "string" && /^E[A-Z0-9]+$/.test(String(thrown.code));
 }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { CallerError } from "@platform/service-kit";
 import * as z from "zod";
 import { CLI_CLIENT, CLI_REDIRECT, ISSUER, RESOURCE } from "./settings.ts";
 
@@ -52,7 +53,8 @@ async function authorize(options: SignInOptions, { state, challenge }: { state: 
     const isForm = path.startsWith("/interaction/");
     const answer = isForm ? await sendForm(options, path, cookies) : await send(options, "GET", path, cookies);
     const { location } = answer.headers;
-    if (location === undefined) throw new Error(`signing in as ${options.user} failed with ${answer.status}: ${errorOf(answer.body)}`);
+    if (location === undefined)
+      throw new CallerError(`signing in as ${options.user} failed with ${answer.status}: ${errorOf(answer.body)}`);
     const target = new URL(location, ISSUER);
     if (target.origin !== ISSUER) return readCode(target, state);
     path = target.pathname + target.search;
@@ -70,7 +72,9 @@ async function sendForm(options: SignInOptions, path: string, cookies: Map<strin
 function readCode(target: URL, state: string): string {
   const code = target.searchParams.get("code");
   if (code !== null && target.searchParams.get("state") === state) return code;
-  throw new Error(`the provider refused: ${target.searchParams.get("error_description") ?? target.searchParams.get("error") ?? "no code"}`);
+  throw new CallerError(
+    `the provider refused: ${target.searchParams.get("error_description") ?? target.searchParams.get("error") ?? "no code"}`,
+  );
 }
 
 interface Answer {
@@ -109,7 +113,7 @@ async function send(options: SignInOptions, method: string, path: string, cookie
       response.on("error", reject);
     },
   );
-  request.on("error", (cause) => reject(new Error(`no identity provider on 127.0.0.1:${options.port}: ${cause.message}`, { cause })));
+  request.on("error", (cause) => reject(new CallerError(`no identity provider on 127.0.0.1:${options.port}: ${cause.message}`, { cause })));
   request.end(form);
   return await promise;
 }

@@ -1,7 +1,12 @@
 import * as z from "zod";
 
+/** What whoever called a program can mend; the message says what is wrong, and no stack helps. */
+export class CallerError extends Error {
+  override readonly name: string = "CallerError";
+}
+
 /** A setting of the environment is missing or wrong. The message names each variable and never a value. */
-export class ConfigError extends Error {
+export class ConfigError extends CallerError {
   override readonly name = "ConfigError";
 }
 

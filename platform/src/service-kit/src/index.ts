@@ -1,6 +1,6 @@
 export { callService, type ServiceCall } from "./call-service.ts";
 export { type Caller, readCaller } from "./caller.ts";
-export { ConfigError, databaseShape, origin, port, readConfig, serviceShape } from "./config.ts";
+export { CallerError, ConfigError, databaseShape, origin, port, readConfig, serviceShape } from "./config.ts";
 export { cursorOf, type CursorFormat, pageOf } from "./cursor.ts";
 export { forwardedHeaders, traceIdOf } from "./forwarded-headers.ts";
 export { createGrpcClient, type GrpcCall, type GrpcClient } from "./grpc-client.ts";

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { ConfigError } from "./config.ts";
+import { CallerError } from "./config.ts";
 import { addProcessMetrics } from "./metrics.ts";
 
 export interface RunOptions {
@@ -35,7 +35,7 @@ export async function main(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    const text = error instanceof ConfigError ? error.message : String(error instanceof Error ? (error.stack ?? error.message) : error);
+    const text = error instanceof CallerError ? error.message : String(error instanceof Error ? (error.stack ?? error.message) : error);
     process.stderr.write(`${text}\n`);
     process.exitCode = 1;
   }
