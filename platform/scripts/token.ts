@@ -1,6 +1,7 @@
 // Prints an access token: `node scripts/token.ts alice`. Whoever is no demo user has a password, in PLATFORM_PASSWORD.
 // The token comes from the identity provider, by its real flow. With --ttl, --audience or --issuer it is signed here with the provider's
 // key instead, to get one that must be refused.
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { demoUsers, mintToken, signIn } from "../src/identity-provider/src/index.ts";
 import { CallerError, main, port, readConfig } from "../src/service-kit/src/index.ts";
@@ -27,10 +28,17 @@ await main(async () => {
   if (password === undefined && !demoUsers.some(({ sub }) => sub === user))
     throw new CallerError(
       `error: ${user} is none of the demo users (${demoUsers.map(({ sub }) => sub).join(", ")}), and so has a password\n` +
-        `  next: run it again with the password in PLATFORM_PASSWORD, or make the account:  PLATFORM_PASSWORD=… node scripts/register.ts ${user} --name=NAME --email=ADDRESS`,
+        `  next: run it again with the password in PLATFORM_PASSWORD, or make the account:  ${howToRegister(user, places.root)}`,
     );
   const config = readConfig({ PLATFORM_IDENTITY_PORT: port.default(19_443) }, process.env);
   const { authority } = readCredential(places, "identity-provider");
   const token = await signIn({ user, port: config.PLATFORM_IDENTITY_PORT, ca: authority, ...(password !== undefined && { password }) });
   process.stdout.write(`${token}\n`);
 });
+
+/** Wherever it is typed: `kumiko token create` runs this program in another folder than the caller's. */
+function howToRegister(user: string, state: string): string {
+  const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  const program = join(import.meta.dirname, "register.ts");
+  return `PLATFORM_STATE=${quoted(state)} PLATFORM_PASSWORD=PASSWORD ${quoted(process.execPath)} ${quoted(program)} ${quoted(user)} --name=NAME --email=ADDRESS`;
+}

@@ -1,7 +1,7 @@
 import type { AdminRequest } from "../controlplane/admin-client.ts";
 import { MeshError } from "../model/error.ts";
 import type { GlobalOptions } from "./command.ts";
-import { getMesh } from "./find-mesh.ts";
+import { getMesh, howToStart } from "./find-mesh.ts";
 import type { Io } from "./io.ts";
 
 /** Calls the admin API of a running mesh. A failure of the API becomes a MeshError with the API's own message. */
@@ -16,8 +16,8 @@ const TIMEOUT_MS = 30_000;
 
 /** The mesh named by `--socket` or KUMIKO_SOCKET, else the one that runs in or around `--dir` (the current folder). */
 export function connectClient(options: Pick<GlobalOptions, "socket" | "dir">, io: Io): Client {
-  const socket = options.socket ?? io.environment.socket ?? getMesh(options, io).record.adminSocket;
-  const call = <Body>(method: AdminRequest["method"], path: string, body?: unknown) => send(socket, method, path, body) as Promise<Body>;
+  const mesh = meshFor(options, io);
+  const call = <Body>(method: AdminRequest["method"], path: string, body?: unknown) => send(mesh, method, path, body) as Promise<Body>;
   return {
     get: (path) => call("GET", path),
     put: (path, body) => call("PUT", path, body),
@@ -26,22 +26,36 @@ export function connectClient(options: Pick<GlobalOptions, "socket" | "dir">, io
   };
 }
 
-async function send(socket: string, method: AdminRequest["method"], path: string, body: unknown): Promise<unknown> {
+interface Addressee {
+  readonly socket: string;
+  /** Its folder, or the socket where only that is known. */
+  readonly place: string;
+  /** The command that starts it. */
+  readonly start: string;
+}
+
+function meshFor(options: Pick<GlobalOptions, "socket" | "dir">, io: Io): Addressee {
+  const named = options.socket ?? io.environment.socket;
+  if (named !== undefined) return { socket: named, place: named, start: "kumiko up" };
+  const { adminSocket, root } = getMesh(options, io).record;
+  return { socket: adminSocket, place: root, start: howToStart(root, io.cwd) };
+}
+
+async function send(mesh: Addressee, method: AdminRequest["method"], path: string, body: unknown): Promise<unknown> {
   // Costs more to load than all the rest of a command: not before there is somebody to ask.
   const { ask } = await import("../controlplane/admin-client.ts");
   try {
-    const { status, text } = await ask(socket, path, { method, body, timeoutMs: TIMEOUT_MS });
+    const { status, text } = await ask(mesh.socket, path, { method, body, timeoutMs: TIMEOUT_MS });
     return readAnswer(status, text);
   } catch (error) {
-    throw error instanceof MeshError && error.code === "network" ? explain(socket, error) : error;
+    throw error instanceof MeshError && error.code === "network" ? explain(mesh, error) : error;
   }
 }
 
-function explain(socket: string, error: MeshError): MeshError {
+function explain({ socket, place, start }: Addressee, error: MeshError): MeshError {
   const { code } = (error.cause ?? {}) as { readonly code?: unknown };
   if (code === "ENOENT" || code === "ECONNREFUSED") {
-    const help = "kumiko up   (kumiko down first, where it was killed)";
-    return new MeshError("network", `the mesh of ${socket} is not running`, { help, cause: error });
+    return new MeshError("network", `the mesh of ${place} is not running`, { help: start });
   }
   if (code === "EACCES" || code === "EPERM") {
     const help = "run the command as the user who started the mesh";

@@ -258,9 +258,9 @@ describe("status", () => {
         "authority      development root (not for production), ends in 364d, trust domain cluster.local",
         "resources      3, 1 error, 0 warnings",
         "",
-        "NAMESPACE   WORKLOAD   READY   PROXY    CONFIG                    CERTIFICATE            IDENTITY                                  NOTE",
-        "shop        cart-1     no      1.40.0   NACK RouteConfiguration   none                   spiffe://cluster.local/ns/shop/sa/cart    bad regex",
-        "shop        users-1    yes     1.40.0   acknowledged 60s ago      15m old, ends in 45m   spiffe://cluster.local/ns/shop/sa/users",
+        "NAMESPACE   WORKLOAD   READY   PROXY    CONFIG                    CERTIFICATE   IDENTITY                                  NOTE",
+        "shop        cart-1     no      1.40.0   NACK RouteConfiguration   none          spiffe://cluster.local/ns/shop/sa/cart    bad regex",
+        "shop        users-1    yes     1.40.0   acknowledged 60s ago      ends in 45m   spiffe://cluster.local/ns/shop/sa/users",
         "",
         "a.yaml:3:1: error KMK2004: subset v9 does not exist",
         "1 note on what has no effect here: kumiko status -o wide",
@@ -290,7 +290,7 @@ describe("without a mesh", () => {
     await server?.close();
     server = undefined;
     const { code, err } = await kumiko("get pods");
-    expect(err).toContain("is not running");
+    expect(err).toBe(`error: the mesh of ${folder} is not running\n  next: kumiko up\n`);
     expect(code).toBe(3);
   });
 

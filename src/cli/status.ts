@@ -83,7 +83,7 @@ function renderConfig({ config }: ProxyStatus, now: number): Cell {
 
 function renderCertificate({ certificate }: ProxyStatus, now: number): Cell {
   if (certificate === undefined) return { text: "none", style: "red" };
-  const text = `${renderAge(certificate.notBefore, now)} old, ${renderEnd(certificate.notAfter, now)}`;
+  const text = renderEnd(certificate.notAfter, now);
   return Date.parse(certificate.notAfter) > now ? text : { text, style: "red" };
 }
 

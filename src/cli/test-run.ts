@@ -13,6 +13,7 @@ import {
   toTap,
   type Watched,
 } from "../meshtest/index.ts";
+import { commandLine } from "../base/shell.ts";
 import { summariseNotes } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
 import { watchFolders } from "../source/watch-folders.ts";
@@ -116,7 +117,7 @@ async function runOnce(paths: readonly string[], choices: Choices, io: Io): Prom
   const elapsedMs = performance.now() - started;
   const mutation = await mutationOf(run, loaded, choices, io);
   const whole = mutation === undefined ? run : { ...run, mutation };
-  write(whole, choices, elapsedMs, io);
+  write(whole, paths, choices, elapsedMs, io);
   return { code: codeOf(whole, loaded, choices, io), watched: loaded.watched };
 }
 
@@ -133,11 +134,11 @@ async function mutationOf({ totals }: TestRun, { files }: Loaded, choices: Choic
   return undefined;
 }
 
-function write(run: TestRun, { output, coverage, notes }: Choices, elapsedMs: number, io: Io): void {
+function write(run: TestRun, paths: readonly string[], { output, coverage, notes }: Choices, elapsedMs: number, io: Io): void {
   const paint = painter(io.stderr, io.environment);
   for (const diagnostic of run.diagnostics)
     if (notes || diagnostic.severity !== "info") io.stderr.write(renderDiagnostic(diagnostic, paint, io.cwd, io.environment.program));
-  const summary = notes ? "" : summariseNotes(run.diagnostics, `${io.environment.program} test --notes`);
+  const summary = notes ? "" : summariseNotes(run.diagnostics, `${io.environment.program} ${commandLine(["test", "--notes", ...paths])}`);
   if (summary !== "") io.stderr.write(`${summary}\n`);
   if (output === "json" || output === "junit" || output === "tap") {
     io.stdout.write(FORMATS[output](run));

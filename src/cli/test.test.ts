@@ -59,7 +59,7 @@ describe("kumiko test", () => {
     write("a.yaml", [meshTest("a", GOOD), route, role, pod].join("---\n"));
     const { err } = await kumiko("a.yaml");
     expect(err).toMatch(/warning KMK1004.*HTTPRoute.*no request takes its way/);
-    expect(err).toContain("2 notes on what has no effect here (1 of them on skipped documents): kumiko test --notes\n");
+    expect(err).toContain("2 notes on what has no effect here (1 of them on skipped documents): kumiko test --notes a.yaml\n");
     expect(err).not.toContain("ClusterRole");
     const all = await kumiko("a.yaml", "--notes");
     expect(all.err).toMatch(/info KMK1004.*ClusterRole/);

@@ -41,6 +41,16 @@ describe("Kubelet", () => {
     await world.until(() => world.isReady());
   });
 
+  test("an agent that is not there yet is waited for, which is no fault of the pod's and nothing for its log", async () => {
+    world.withoutAgent = true;
+    world.proxyReady = true;
+    world.kubelet.setResources([declare("echo started; sleep 60")]);
+    await world.until(() => world.kubelet.pods[0]?.message === "waits for the agent");
+    world.withoutAgent = false;
+    await world.until(() => world.log().includes("started"));
+    expect(world.log()).toBe("started\n");
+  });
+
   test("a process that ends starts again, and counts", async () => {
     world.proxyReady = true;
     world.kubelet.setResources([declare("echo run; exit 3")]);

@@ -1,3 +1,4 @@
+import { MeshError } from "../model/error.ts";
 import { ContainerRun } from "./container-run.ts";
 import type { LogFile } from "./log-file.ts";
 import { bounded } from "./pause.ts";
@@ -250,10 +251,13 @@ export class PodRun {
   }
 
   /** Tries until it works or the pod stops; what failed is the pod's message meanwhile. */
-  #retry<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
-    const onFailure = (reason: string) => {
-      const message = `${what}: ${reason}`;
-      if (message !== this.#message) this.#log.write(`[kumiko] ${message}\n`);
+  #retry<T>(what: "network" | "proxy", attempt: () => Promise<T>): Promise<T | undefined> {
+    const onFailure = (thrown: unknown) => {
+      const { code, message: reason } = MeshError.from(thrown);
+      // The agent starts beside the first pods, and anew where it ended: no fault of a pod's, and nothing for its log.
+      const waits = what === "proxy" && code === "network";
+      const message = waits ? "waits for the agent" : `${what}: ${reason}`;
+      if (message !== this.#message && !waits) this.#log.write(`[kumiko] ${message}\n`);
       this.#message = message;
       this.#changed();
     };

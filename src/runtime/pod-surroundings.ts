@@ -28,7 +28,7 @@ export interface OpenWork {
   readonly connections: number;
 }
 
-/** The agent, as the runtime speaks to it. Rejections are tried again. */
+/** The agent, as the runtime speaks to it. Rejections are tried again; a MeshError `network` means that nobody listens, as before the agent has started. */
 export interface ProxyControl {
   put(request: ProxyRequest): Promise<void>;
   /** The proxy runs and has its certificate and configuration. */

@@ -3,7 +3,7 @@ import { pause } from "./pause.ts";
 export interface RetryOptions {
   readonly signal: AbortSignal;
   readonly waitMs: number;
-  readonly onFailure: (reason: string) => void;
+  readonly onFailure: (thrown: unknown) => void;
 }
 
 /** Tries until it works; undefined when the signal came first. */
@@ -12,7 +12,7 @@ export async function retry<T>(attempt: () => Promise<T>, { signal, waitMs, onFa
     try {
       return await attempt();
     } catch (thrown) {
-      onFailure(thrown instanceof Error ? thrown.message : String(thrown));
+      onFailure(thrown);
       await pause(waitMs, signal);
     }
   }

@@ -24,7 +24,7 @@ interface Wording {
 
 export const wordings: Readonly<Record<Promised, Wording>> = {
   restricts: { severity: "warning", missing: "what it would keep out gets in", help: "restrict it with an AuthorizationPolicy" },
-  routes: { severity: "warning", missing: "no request takes its way", help: "write its routes as a VirtualService" },
+  routes: { severity: "warning", missing: "no request takes its way", help: "write its routes as Istio's VirtualService" },
   runs: { severity: "warning", missing: "none of its programs is started", help: "write a Deployment, or start them yourself" },
   stores: { severity: "warning", missing: "no storage is set aside for it" },
   issues: { severity: "warning", missing: "no certificate is made for it", help: "declare the Secret that it would fill" },
@@ -45,7 +45,7 @@ export interface OtherKind {
 
 type Declared = Readonly<Partial<Record<Promised, readonly (string | readonly [kind: string, missing: string, help?: string])[]>>>;
 
-/** Kinds that are known and not read, by group; of a group with `*` every other kind is of that class. */
+/** Kinds that are known and not read, by group; where a group says `others`, every kind of it that isn't named is of that class. */
 const declared: Readonly<Record<string, Declared & { readonly others?: Promised }>> = {
   "": {
     runs: ["ReplicationController", "PodTemplate"],

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
+import { MeshError } from "../model/error.ts";
 import { Kubelet } from "../runtime/kubelet.ts";
 import type { PodDocument } from "../runtime/pod.ts";
 import { namespacePorts } from "../runtime/pod-ports.ts";
@@ -23,6 +24,8 @@ export class KubeletWorld {
   diagnostics: readonly Diagnostic[] = [];
   proxyReady = false;
   failing = false;
+  /** Nobody listens on the agent's socket. */
+  withoutAgent = false;
   open: OpenWork = NOTHING;
   /** How often it was asked what is open. */
   looks = 0;
@@ -49,6 +52,7 @@ export class KubeletWorld {
     return {
       put: async (request) => {
         this.#fail("put");
+        if (this.withoutAgent) throw new MeshError("network", "agent.sock: connect ENOENT agent.sock");
         this.proxies.push(request);
       },
       ready: async () => this.proxyReady,

@@ -19,4 +19,12 @@ describe("the program that prints tokens tells its caller's mistakes without a s
     expect(stderr).not.toMatch(/^ +at /m);
     expect([status, stdout]).toEqual([1, ""]);
   });
+
+  test("and the command that it names for an account works in any folder", () => {
+    const { PLATFORM_PASSWORD: _, ...env } = process.env;
+    const { stderr } = spawnSync(process.execPath, [program, "it's me"], { encoding: "utf8", env: { ...env, PLATFORM_STATE: "/nowhere" } });
+    const command = /make the account: (.*)$/m.exec(stderr)?.[1] ?? "";
+    const tried = spawnSync("sh", ["-c", command], { encoding: "utf8", cwd: "/", env });
+    expect(tried.stderr).toContain("/nowhere/");
+  });
 });
