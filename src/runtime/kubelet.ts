@@ -231,7 +231,6 @@ export class Kubelet {
           pod.capture !== "gateway" && !command?.length && findImage(this.#options.images(), image ?? "") === undefined,
       );
       const { unsupported } = toPodVolumes(pod, this.#table);
-      const notHonoured = [...unsupported, ...(pod.spec.initContainers?.length ? ["initContainers"] : [])];
       return [
         ...unmapped.map(({ image }) =>
           diagnostic("KMK2010", {
@@ -240,7 +239,7 @@ export class Kubelet {
             resource,
           }),
         ),
-        ...notHonoured.map((what) => diagnostic("KMK1003", { message: `${what}: not run here`, resource })),
+        ...unsupported.map((what) => diagnostic("KMK1003", { message: `${what} is left out`, resource })),
       ];
     });
   }

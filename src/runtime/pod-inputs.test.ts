@@ -48,7 +48,7 @@ describe("toCommand", () => {
 describe("volumes", () => {
   const pod = (
     volumes: DesiredPod["spec"]["volumes"],
-    volumeMounts: { name: string; mountPath: string; subPath?: string }[],
+    volumeMounts: { name: string; mountPath: string; subPath?: string; subPathExpr?: string }[],
   ): DesiredPod => ({
     namespace: "shop",
     name: "users-1",
@@ -96,24 +96,28 @@ describe("volumes", () => {
     expect(() => statSync(join(root, VOLUME_FOLDER))).toThrow(/ENOENT/);
   });
 
-  test("what is missing keeps the pod waiting; what is not supported is named", () => {
-    const { missing, unsupported } = toPodVolumes(
+  test("what is missing keeps the pod waiting; what can't be mounted is named", () => {
+    const { mounts, missing, unsupported } = toPodVolumes(
       pod(
         [
           { name: "s", secret: { secretName: "nope" } },
           { name: "p", persistentVolumeClaim: { claimName: "x" } },
+          { name: "e", emptyDir: {} },
         ],
         [
           { name: "s", mountPath: "/s" },
           { name: "p", mountPath: "/p" },
           { name: "u", mountPath: "/u" },
           { name: "s", mountPath: "/x/../y" },
+          { name: "e", mountPath: "/e", subPath: "a" },
+          { name: "e", mountPath: "/f", subPathExpr: "$(A)" },
         ],
       ),
       sources,
     );
+    expect(mounts).toEqual([]);
     expect(missing).toEqual(["Secret shop/nope does not exist", "volume u is mounted but not declared"]);
-    expect(unsupported).toEqual(["volume p is of kind persistentVolumeClaim", "volume s: a subPath, or a mountPath that isn't absolute"]);
+    expect(unsupported).toEqual(["volume s, mounted at /x/../y, which is no absolute path without dot segments,"]);
   });
 });
 

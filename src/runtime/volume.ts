@@ -21,7 +21,7 @@ export interface PodVolumes {
   readonly mounts: VolumeMounts;
   /** What keeps the pod from starting until it is there. */
   readonly missing: readonly string[];
-  /** Volumes of kinds that can't be had here: named, and left out. */
+  /** Mounts that can't be made here: named, and left out. Of fields that have no effect, their check speaks (`src/schema/kind/workload.ts`). */
   readonly unsupported: readonly string[];
 }
 
@@ -34,14 +34,14 @@ export function toPodVolumes(pod: DesiredPod, sources: Pick<EnvSources, "configM
   const unsupported: string[] = [];
   const byName = new Map((pod.spec.volumes ?? []).map((volume) => [volume.name, volume]));
   const mounted = new Set<string>();
-  for (const { name, mountPath, subPath } of pod.spec.containers.flatMap((container) => container.volumeMounts ?? [])) {
+  for (const { name, mountPath, subPath, subPathExpr } of pod.spec.containers.flatMap((container) => container.volumeMounts ?? [])) {
     const volume = byName.get(name);
     if (mounted.has(mountPath)) continue;
     mounted.add(mountPath);
     if (volume === undefined) missing.push(`volume ${name} is mounted but not declared`);
-    else if (subPath !== undefined || !isPlainPath(mountPath) || !isPlainPath(`/${name}`))
-      unsupported.push(`volume ${name}: a subPath, or a mountPath that isn't absolute`);
-    else addMount(volume, mountPath, pod.namespace, sources, { mounts, missing, unsupported });
+    else if (!isPlainPath(mountPath) || !isPlainPath(`/${name}`))
+      unsupported.push(`volume ${name}, mounted at ${mountPath}, which is no absolute path without dot segments,`);
+    else if (subPath === undefined && subPathExpr === undefined) addMount(volume, mountPath, pod.namespace, sources, { mounts, missing });
   }
   return { mounts, missing, unsupported };
 }
@@ -49,7 +49,6 @@ export function toPodVolumes(pod: DesiredPod, sources: Pick<EnvSources, "configM
 interface Found {
   readonly mounts: VolumeMount[];
   readonly missing: string[];
-  readonly unsupported: string[];
 }
 
 function addMount(
@@ -57,7 +56,7 @@ function addMount(
   mountPath: string,
   namespace: string,
   sources: Pick<EnvSources, "configMap" | "secret">,
-  { mounts, missing, unsupported }: Found,
+  { mounts, missing }: Found,
 ): void {
   if (volume.emptyDir !== undefined) {
     mounts.push({ volume: volume.name, mountPath, files: {}, mode: 0o644 });
@@ -72,9 +71,6 @@ function addMount(
     const found = sources.secret(namespace, secretName);
     if (found === undefined && optional !== true) missing.push(`Secret ${namespace}/${secretName} does not exist`);
     else mounts.push({ volume: volume.name, mountPath, files: choose(found === undefined ? {} : decodeSecret(found), items), mode: 0o600 });
-  } else {
-    const kind = Object.keys(volume).find((key) => key !== "name") ?? "unknown";
-    unsupported.push(`volume ${volume.name} is of kind ${kind}`);
   }
 }
 

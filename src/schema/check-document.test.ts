@@ -123,22 +123,6 @@ test("a field that is valid but not honoured is a warning, once for all items of
   expect(codes(document)).toEqual(["KMK1003 warning"]);
 });
 
-test.each([
-  [
-    "of Istio's",
-    resource("DestinationRule", { host: "users", trafficPolicy: { tls: { mode: "SIMPLE", caCrl: "crl" } } }),
-    "spec.trafficPolicy.tls.caCrl is not honoured yet: certificates that were withdrawn are taken",
-  ],
-  [
-    "of Kubernetes'",
-    resource("Service", { ports: [{ port: 80 }], loadBalancerSourceRanges: ["10.0.0.0/8"] }),
-    "spec.loadBalancerSourceRanges is not honoured yet: every address may connect",
-  ],
-])("a field %s that restricts and isn't honoured is a warning that says what is open", (_, document, message) => {
-  expect(codes(document)).toEqual(["KMK1003 warning"]);
-  expect(messages(document)).toEqual([message]);
-});
-
 test("a field that matters to a cluster only is mentioned without alarm", () => {
   const document = resource("Pod", { containers: [{ name: "app", image: "u", resources: { limits: { cpu: 1, memory: "64Mi" } } }] });
   expect(codes(document)).toEqual(["KMK1003 info"]);

@@ -4,8 +4,9 @@ import type { Report } from "./report.ts";
 import { isRecord } from "./shape.ts";
 
 /**
- * Which fields of a kind have an effect: `true` for a field with all that is in it, `false` for one that is only read, a text for one that
- * would restrict and so leaves something open, which the text names; else field by field. Lists are transparent. Exhaustive by its type: a field that a newer API adds doesn't compile until someone decides.
+ * Which fields of a kind have an effect: `true` for a field with all that is in it, `false` for one that is only read, a text for one
+ * without which something stands open or is missing, which the text names; else field by field. Lists are transparent. Exhaustive by its
+ * type: a field that a newer API adds doesn't compile until someone decides.
  */
 export type Honoured<T> =
   | boolean

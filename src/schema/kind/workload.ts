@@ -9,29 +9,45 @@ import { quote } from "../shape.ts";
 type PodSpec = NonNullable<PodBody["spec"]>;
 type Workload = NonNullable<DeploymentBody["spec"] | StatefulSetBody["spec"]>;
 
+const LEFT_OUT = "the volume is left out, and where it is mounted there is nothing";
+
 const container = {
   args: true,
   command: true,
   env: true,
   envFrom: true,
   image: true,
-  lifecycle: { preStop: true },
+  lifecycle: { postStart: "it is not run", preStop: true },
   livenessProbe: true,
   name: true,
   ports: true,
   readinessProbe: true,
   startupProbe: true,
-  volumeMounts: { mountPath: true, name: true },
+  volumeMounts: { mountPath: true, name: true, subPath: "the mount is left out", subPathExpr: "the mount is left out" },
   workingDir: true,
 } as const satisfies HonouredSome<PodSpec["containers"][number]>;
 
 const podSpec = {
   containers: container,
   hostname: true,
+  initContainers: "they are not run",
   serviceAccount: true,
   serviceAccountName: true,
   terminationGracePeriodSeconds: true,
-  volumes: { configMap: true, emptyDir: true, name: true, secret: true },
+  volumes: {
+    configMap: true,
+    csi: LEFT_OUT,
+    downwardAPI: LEFT_OUT,
+    emptyDir: true,
+    ephemeral: LEFT_OUT,
+    hostPath: LEFT_OUT,
+    image: LEFT_OUT,
+    name: true,
+    nfs: LEFT_OUT,
+    persistentVolumeClaim: LEFT_OUT,
+    projected: LEFT_OUT,
+    secret: true,
+  },
 } as const satisfies HonouredSome<PodSpec>;
 
 const template = { metadata: true, spec: podSpec } as const;
@@ -42,7 +58,14 @@ const honouredDeployment: HonouredSome<DeploymentBody> = {
   status: true,
 };
 const honouredStatefulSet: HonouredSome<StatefulSetBody> = {
-  spec: { replicas: true, selector: true, podManagementPolicy: true, serviceName: true, template },
+  spec: {
+    replicas: true,
+    selector: true,
+    podManagementPolicy: true,
+    serviceName: true,
+    template,
+    volumeClaimTemplates: "no storage is set aside for its Pods",
+  },
   status: true,
 };
 
