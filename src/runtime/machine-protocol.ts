@@ -55,10 +55,15 @@ export function readHello(socket: Socket): Promise<Hello | undefined> {
 
 export const ACCEPTED = "+";
 
-/** Waits for the first byte of the answer and leaves the rest in the socket; false when the connection ends or says something else. */
+/** Longer than the other side may take to dial. */
+const ACCEPTANCE_MS = 15_000;
+
+/** Waits for the first byte of the answer and leaves the rest in the socket; false when the connection ends, says something else or is late. */
 export function readAcceptance(socket: Socket): Promise<boolean> {
   return new Promise((resolve) => {
+    const timer = setTimeout(() => done(false), ACCEPTANCE_MS);
     const done = (accepted: boolean) => {
+      clearTimeout(timer);
       socket.off("readable", read).off("close", ended).off("end", ended);
       resolve(accepted);
     };

@@ -4,7 +4,10 @@ import { MeshError } from "../model/error.ts";
 import { ACCEPTED, formatHello, type Hello, readAcceptance, readHello } from "./machine-protocol.ts";
 import { reset, splice } from "./splice.ts";
 
-const MAX_CONNECTIONS = 2048;
+/** Of one port: so many clients that only hold on leave the other ports what they need. */
+const MAX_CONNECTIONS = 1024;
+/** Of a Unix socket, where only our own listeners connect: theirs together. */
+const MAX_PASSED_ON = 16_384;
 const DIAL_MS = 10_000;
 
 export interface Target {
@@ -20,7 +23,7 @@ export interface Endpoint {
 
 /** Listens on TCP and passes each connection on through the Unix socket at `path`, with a line that says what it is. */
 export async function forwardToSocket(listen: Target, path: string, hello: Hello): Promise<Endpoint> {
-  return serve({ host: listen.host, port: listen.port }, (socket) => {
+  return serve({ host: listen.host, port: listen.port }, MAX_CONNECTIONS, (socket) => {
     const through = connect({ path, allowHalfOpen: true });
     const abandon = () => through.destroy();
     socket.once("close", abandon);
@@ -38,7 +41,7 @@ export async function forwardToSocket(listen: Target, path: string, hello: Hello
 /** Listens on a Unix socket (0600) and dials for each connection what `find` says; what it doesn't know is reset. */
 export async function dialFromSocket(path: string, find: (hello: Hello) => Target | undefined): Promise<Endpoint> {
   rmSync(path, { force: true });
-  const endpoint = await serve({ path }, (socket) => {
+  const endpoint = await serve({ path }, MAX_PASSED_ON, (socket) => {
     void readHello(socket).then((hello) => {
       const target = hello && find(hello);
       if (target === undefined) return reset(socket);
@@ -58,6 +61,7 @@ export async function dialFromSocket(path: string, find: (hello: Hello) => Targe
 
 function serve(
   where: { readonly path: string } | { readonly host: string; readonly port: number },
+  maxConnections: number,
   onConnection: (socket: Socket) => void,
 ): Promise<Endpoint> {
   const open = new Set<Socket>();
@@ -67,7 +71,7 @@ function serve(
     socket.on("error", () => {});
     onConnection(socket);
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = maxConnections;
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(toListenError(error, where)));
     server.listen(where, () => {
