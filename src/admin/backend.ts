@@ -46,6 +46,25 @@ export interface MeshStatus {
   readonly authority: { readonly kind: "development" | "external"; readonly notAfter: string };
   readonly resources: number;
   readonly revision: string;
+  readonly host: HostState;
+}
+
+/** What runs beside the mesh on this machine, as `kumiko up` reports it. */
+export interface HostState {
+  /** Programs outside of the mesh that kumiko.yaml names. */
+  readonly programs: readonly ProgramStatus[];
+  /** What is weaker on this system than it should be. */
+  readonly weaker: readonly string[];
+}
+
+export interface ProgramStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+  /** Why it isn't ready; empty while it is. */
+  readonly message: string;
+  /** What is weaker for something that the program lacks. */
+  readonly weaker: readonly string[];
 }
 
 /** One proxy as control plane and agent see it together. */
@@ -130,6 +149,8 @@ export interface AdminBackend {
   put(document: Readonly<Record<string, unknown>>, conditions: WriteConditions): Promise<WriteResult>;
   delete(ref: ResourceRef, conditions: { readonly revision?: string }): Promise<DeleteResult>;
   status(): MeshStatus;
+  /** Takes the place of what was reported before. */
+  reportHost(state: HostState): void;
   diagnostics(): readonly Diagnostic[];
   proxies(): Promise<readonly ProxyStatus[]>;
   /** Undefined for a proxy that never connected. */

@@ -5,6 +5,7 @@ import { toInlineRouteRows, toListenerRows } from "./listener-view.ts";
 import type { Answer } from "./resources.ts";
 import { toRouteRows } from "./route-view.ts";
 import { bootstrapOf, type ConfigDump, toSecretRows } from "./secret-view.ts";
+import { readHostState } from "./host-state.ts";
 import { Refusal } from "./status-object.ts";
 
 type Name = { readonly namespace: string; readonly name: string };
@@ -96,12 +97,15 @@ async function configDumpOf(backend: AdminBackend, proxy: Name): Promise<ConfigD
 const TTL_LIMIT_S = 10 * 60;
 
 /** `POST` below `/kumiko/`. */
-export function writeMesh(backend: AdminBackend, path: readonly string[], body: Document): Promise<Answer> {
+export async function writeMesh(backend: AdminBackend, path: readonly string[], body: Document): Promise<Answer> {
   switch (path.join("/")) {
     case "v1/join-tokens":
       return issueJoinToken(backend, body);
     case "v1/accepted-removals":
       return acceptRemovals(backend, body);
+    case "v1/host":
+      backend.reportHost(readHostState(body));
+      return { code: 200, body: {} };
     default:
       throw unknown(path);
   }
@@ -159,7 +163,7 @@ async function acceptRemovals(backend: AdminBackend, { files }: Document): Promi
 function unknown(path: readonly string[]): Refusal {
   return new Refusal(
     "NotFound",
-    `nothing at /kumiko/${path.join("/")}; there is v1/status, v1/diagnostics, v1/proxies, v1/held-removals, v1/accepted-removals, v1/join-tokens and v1/version`,
+    `nothing at /kumiko/${path.join("/")}; there is v1/status, v1/diagnostics, v1/proxies, v1/held-removals, v1/accepted-removals, v1/join-tokens, v1/host and v1/version`,
   );
 }
 

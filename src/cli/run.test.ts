@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ProxyStatus } from "../admin/backend.ts";
+import type { HostState, ProgramStatus, ProxyStatus } from "../admin/backend.ts";
 import { type AdminServer, startAdmin } from "../admin/server.ts";
 import { diagnostic } from "../model/diagnostic.ts";
 import { fakeBackend, heldResource } from "../testing/admin-backend.ts";
@@ -272,6 +272,38 @@ describe("status", () => {
       trustDomain: "cluster.local",
       proxies: [{ name: "users-1" }, { name: "cart-1" }],
     });
+  });
+});
+
+describe("status of what runs beside the mesh", () => {
+  const programs: readonly [ProgramStatus, ProgramStatus] = [
+    { name: "database", ready: true, restarts: 0, message: "", weaker: [] },
+    { name: "edge", ready: true, restarts: 2, message: "", weaker: ["no firewall"] },
+  ];
+  const startBeside = async (host: HostState) => {
+    const backend = fakeBackend({ proxies: proxies.slice(0, 1) });
+    backend.reportHost(host);
+    await startMesh(backend);
+  };
+
+  test("shows outside programs and what is weaker, and is well while they are", async () => {
+    await startBeside({ programs, weaker: ["no namespaces"] });
+    const { code, out } = await kumiko("status");
+    expect(code).toBe(0);
+    expect(out).toContain("weaker         no namespaces\nweaker         edge: no firewall\n");
+    expect(out).toContain("\nOUTSIDE PROGRAM   READY   RESTARTS   NOTE\ndatabase          yes     0\nedge              yes     2\n");
+  });
+
+  test("fails while one is not ready, in JSON too", async () => {
+    const [database, edge] = programs;
+    const host = { programs: [{ ...database, ready: false, message: "SIGKILL; starts again in 0.2 s" }, edge], weaker: [] };
+    await startBeside(host);
+    const { code, out } = await kumiko("status");
+    expect(code).toBe(1);
+    expect(out).toContain("database          no      0          SIGKILL; starts again in 0.2 s\n");
+    const json = await kumiko("status -o json");
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.out)).toMatchObject({ host });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { MeshStatus, ProxyStatus } from "../admin/backend.ts";
+import type { MeshStatus, ProgramStatus, ProxyStatus } from "../admin/backend.ts";
 import { type Diagnostic, summariseNotes } from "../model/diagnostic.ts";
 import { connectClient } from "./client.ts";
 import { defineCommand } from "./command.ts";
@@ -29,7 +29,9 @@ export const status = defineCommand({
     const proxies = body.proxies.filter((proxy) => options.namespace === undefined || proxy.namespace === options.namespace);
     if (isData(options.output)) await writeData(io, options.output, { ...body, proxies, diagnostics });
     else writeText(body, proxies, diagnostics, options.output === "wide", io);
-    return proxies.every((proxy) => proxy.ready && proxy.config.kind !== "refused") ? EXIT.done : EXIT.failed;
+    const isWell =
+      proxies.every((proxy) => proxy.ready && proxy.config.kind !== "refused") && body.host.programs.every(({ ready }) => ready);
+    return isWell ? EXIT.done : EXIT.failed;
   },
 });
 
@@ -40,9 +42,15 @@ function writeText(body: StatusBody, proxies: readonly ProxyStatus[], diagnostic
   const authority = body.authority.kind === "development" ? paint("development root (not for production)", "yellow") : "external root";
   line("authority", `${authority}, ${renderEnd(body.authority.notAfter, io.now())}, trust domain ${body.trustDomain}`);
   line("resources", `${body.resources}, ${counted(body.diagnostics.errors, "error")}, ${counted(body.diagnostics.warnings, "warning")}`);
+  for (const said of body.host.weaker) line("weaker", paint(said, "yellow"));
+  for (const { name, weaker } of body.host.programs) for (const said of weaker) line("weaker", paint(`${name}: ${said}`, "yellow"));
   io.stdout.write("\n");
   if (proxies.length === 0) io.stdout.write("no workload with a proxy yet\n");
   else writeTable(io, columns(io.now()), proxies.toSorted(byName), wide);
+  if (body.host.programs.length > 0) {
+    io.stdout.write("\n");
+    writeTable(io, PROGRAM_COLUMNS, body.host.programs, wide);
+  }
   if (diagnostics.length > 0) io.stdout.write("\n");
   const problems = wide ? diagnostics : diagnostics.filter(({ severity }) => severity !== "info");
   const shown = problems.toSorted(bySeverity).slice(0, wide ? undefined : DIAGNOSTICS_SHOWN);
@@ -57,7 +65,7 @@ function columns(now: number): readonly Column<ProxyStatus>[] {
   return [
     { heading: "NAMESPACE", cell: (proxy) => proxy.namespace },
     { heading: "WORKLOAD", cell: (proxy) => proxy.name },
-    { heading: "READY", cell: (proxy) => (proxy.ready ? { text: "yes", style: "green" } : { text: "no", style: "red" }) },
+    { heading: "READY", cell: renderReady },
     { heading: "PROXY", cell: (proxy) => proxy.version || "-" },
     { heading: "CONFIG", cell: (proxy) => renderConfig(proxy, now) },
     { heading: "CERTIFICATE", cell: (proxy) => renderCertificate(proxy, now) },
@@ -65,6 +73,17 @@ function columns(now: number): readonly Column<ProxyStatus>[] {
     { heading: "TYPE", cell: (proxy) => proxy.type, wide: true },
     { heading: "NOTE", cell: (proxy) => (proxy.config.kind === "refused" ? proxy.config.message : proxy.note) },
   ];
+}
+
+const PROGRAM_COLUMNS: readonly Column<ProgramStatus>[] = [
+  { heading: "OUTSIDE PROGRAM", cell: ({ name }) => name },
+  { heading: "READY", cell: renderReady },
+  { heading: "RESTARTS", cell: ({ restarts }) => String(restarts) },
+  { heading: "NOTE", cell: ({ message }) => message },
+];
+
+function renderReady({ ready }: { readonly ready: boolean }): Cell {
+  return ready ? { text: "yes", style: "green" } : { text: "no", style: "red" };
 }
 
 function renderConfig({ config }: ProxyStatus, now: number): Cell {

@@ -3,6 +3,7 @@ import type {
   DeleteResult,
   HeldRemoval,
   HeldResource,
+  HostState,
   JoinRequest,
   JoinToken,
   MeshStatus,
@@ -41,13 +42,17 @@ export interface BackendParts {
 /** The admin API's view of everything: resources from the World, proxies from xDS and the agent together. */
 export function createBackend(parts: BackendParts): AdminBackend {
   const { live } = parts;
+  let host: HostState = { programs: [], weaker: [] };
   return {
     list: (kind) => [...live.world.held.values()].filter(({ resource }) => resource.kind === kind),
     get: (ref) => findHeld(live.world, ref),
     revision: () => live.world.revision,
     put: (document, conditions) => putDocument(parts, document, conditions),
     delete: (ref, conditions) => deleteResource(parts, ref, conditions),
-    status: () => toMeshStatus(parts),
+    status: () => toMeshStatus(parts, host),
+    reportHost: (state) => {
+      host = state;
+    },
     diagnostics: () => live.diagnostics(),
     proxies: () => listProxies(parts),
     configOf: (name) => configOf(parts, name),
@@ -84,7 +89,7 @@ async function issueJoinToken({ live, authority, joinTokens }: BackendParts, req
   }
 }
 
-function toMeshStatus({ live, authority, about }: BackendParts): MeshStatus {
+function toMeshStatus({ live, authority, about }: BackendParts, host: HostState): MeshStatus {
   return {
     ...about,
     profile: live.world.mesh.settings.profile,
@@ -92,6 +97,7 @@ function toMeshStatus({ live, authority, about }: BackendParts): MeshStatus {
     authority: { kind: authority.isDevelopment ? "development" : "external", notAfter: new Date(authority.signerNotAfterMs).toISOString() },
     resources: live.world.held.size,
     revision: live.world.revision,
+    host,
   };
 }
 

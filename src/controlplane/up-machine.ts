@@ -11,6 +11,7 @@ import { writeAtomically } from "./lifecycle.ts";
 import { FaultTeller } from "./fault-teller.ts";
 import type { PodTable } from "./pod-table.ts";
 import type { Progress } from "./progress.ts";
+import type { HostReport } from "./host-report.ts";
 import { followFeed } from "./resource-feed.ts";
 import { selfCommand } from "./self.ts";
 import { visibleFolders } from "./visible-folders.ts";
@@ -26,6 +27,7 @@ export interface MachineParts {
   readonly pods: PodTable;
   /** Stops the start; what the machine says of processes that end is no news then. */
   readonly signal: AbortSignal;
+  readonly report: HostReport;
   /** The mesh can't go on. */
   readonly fail: (error: MeshError) => void;
 }
@@ -60,6 +62,7 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
     machineCommand: [...selfCommand(), "machine", machineFile],
     subscribe: (listener) => followFeed(places.feedSocket, RUNTIME_KINDS, (resources) => listener(resources)),
     onEvent: (event) => follow(event, parts, tellers),
+    onOutside: (program) => parts.report.setProgram(program),
     // The workloads, their proxies and keys have ended with it.
     onEnd: (how) => fail(new MeshError("io", `the machine ended: ${how}`, { help: `kumiko up ${places.root}` })),
   });

@@ -13,6 +13,7 @@ import { checkNames } from "./check-names.ts";
 import { checkLaunchSettings, checkResourcesExist, type LaunchSettings, readLaunchSettings } from "./launch-settings.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { claimRun, makePrivateFolder, releaseRun, startTimeOf, writeAtomically } from "./lifecycle.ts";
+import { HostReport } from "./host-report.ts";
 import { meshSettled } from "./mesh-settled.ts";
 import { PodTable } from "./pod-table.ts";
 import { prepare } from "./prepare.ts";
@@ -103,6 +104,8 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
     progress.warn(`${position === undefined ? "" : `${position.file}:${position.line}: `}${message}`);
   const system = await progress.step("system", async () => checkPrograms(checkSystem(undefined, options.mode)), describeSystem);
   for (const line of system.weaker) progress.warn(line);
+  const report = new HostReport(places.adminSocket, progress);
+  closers.push(() => report.close());
   const envoy = await progress.step(
     "envoy",
     () => findProxy(options),
@@ -119,10 +122,15 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
 
   const trustDomain = await progress.step(
     "control plane",
-    () => unlessAborted(startControlPlaneProcess(options, settings, closers), signal),
+    () =>
+      unlessAborted(
+        startControlPlaneProcess(options, settings, closers, () => report.send()),
+        signal,
+      ),
     (domain) => `trust domain ${domain}`,
   );
   await checkNames(system, places.adminSocket);
+  report.setWeaker(system.weaker);
   await removeOldPods(places);
   closers.push(followDiagnostics(places.adminSocket, new FaultTeller({ appeared: progress.warn, mended: progress.mended })));
   const pods = new PodTable();
@@ -130,7 +138,7 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
   failure.promise.catch(() => {});
   const host = await progress.step(
     "machine",
-    () => startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, signal, fail: failure.reject }),
+    () => startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, report, signal, fail: failure.reject }),
     () => Object.keys(settings.outside).join(", "),
   );
   closers.push(() => host.stop({ graceMs: STOP_GRACE_MS, atOnce: impatience }));
@@ -170,6 +178,7 @@ async function startControlPlaneProcess(
   { places, profile, environment, progress, signal, impatience }: UpOptions,
   settings: LaunchSettings,
   closers: (() => unknown)[],
+  onRestart: () => void,
 ): Promise<string> {
   const configFile = join(places.run, "serve.json");
   const hosts = settings.hosts;
@@ -180,8 +189,10 @@ async function startControlPlaneProcess(
     env: { ...environment.variables },
     cwd: places.root,
     logFile: join(places.state, "logs", "control-plane.log"),
-    onEnd: (how, againInMs) =>
-      progress.warn(`the control plane ended (${how}) and starts again in ${againInMs} ms; kumiko logs control-plane`),
+    onEnd: (how, againInMs) => {
+      progress.warn(`the control plane ended (${how}) and starts again in ${againInMs} ms; kumiko logs control-plane`);
+      onRestart();
+    },
   });
   closers.push(() => child.stop(STOP_GRACE_MS, impatience));
   signal.addEventListener("abort", () => child.retire(), { once: true });

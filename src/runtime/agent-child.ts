@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { nextBackoff } from "./backoff.ts";
+import { spawn } from "node:child_process";
+import { endChild, keepRunning } from "./keep-running.ts";
 import type { LogFile } from "./log-file.ts";
-import { sendSignal } from "./proc.ts";
 
 export interface AgentChildOptions {
   readonly command: readonly string[];
@@ -18,48 +17,17 @@ export interface AgentChild {
   stop(graceMs: number): Promise<void>;
 }
 
-const STOPPED_WAIT = 0.2;
-
 /** Keeps the agent running. */
-export function superviseAgent(options: AgentChildOptions): AgentChild {
-  let child: ChildProcess | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let waitMs = 0;
-  let isStopping = false;
-  const start = () => {
-    const startedAt = performance.now();
-    const [program = "", ...args] = options.command;
-    const started = spawn(program, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"] });
-    child = started;
-    started.stdout.on("data", (chunk: Buffer) => options.log.write(chunk));
-    started.stderr.on("data", (chunk: Buffer) => options.log.write(chunk));
-    const ended = (how: string) => {
-      if (child !== started) return;
-      child = undefined;
-      if (isStopping) return;
-      options.onEnd(how);
-      waitMs = nextBackoff(waitMs, performance.now() - startedAt);
-      timer = setTimeout(() => (start(), options.onRestart()), waitMs * STOPPED_WAIT);
-    };
-    started.once("error", (error) => ended(error.message));
-    started.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
-  };
-  const retire = () => {
-    isStopping = true;
-    clearTimeout(timer);
-  };
-  start();
-  return {
-    retire,
-    async stop(graceMs) {
-      retire();
-      const ending = child;
-      if (ending?.pid === undefined) return;
-      const gone = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
-      sendSignal(ending.pid, "SIGTERM");
-      const killer = setTimeout(() => ending.kill("SIGKILL"), graceMs);
-      await gone;
-      clearTimeout(killer);
+export function superviseAgent({ command, env, log, onRestart, onEnd }: AgentChildOptions): AgentChild {
+  const kept = keepRunning({
+    start() {
+      const [program = "", ...args] = command;
+      const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+      for (const output of [child.stdout, child.stderr]) output.on("data", (chunk: Buffer) => log.write(chunk));
+      return child;
     },
-  };
+    onRestart,
+    onEnd: (how) => onEnd(how),
+  });
+  return { retire: () => kept.retire(), stop: (graceMs) => kept.stop((child) => endChild(child, graceMs)) };
 }

@@ -1,10 +1,18 @@
-const FIRST_MS = 1000;
-const LONGEST_MS = 60_000;
-/** A process that ran this long has earned a quick start again. */
-const STEADY_MS = 60_000;
+export interface Backoff {
+  readonly firstMs: number;
+  readonly longestMs: number;
+  /** A process that ran this long has earned a quick start again. */
+  readonly steadyMs: number;
+}
 
-/** How long to wait before the next start, doubling from 1 s to 60 s; `previousMs` is 0 for the first. */
-export function nextBackoff(previousMs: number, ranForMs: number): number {
-  if (previousMs === 0 || ranForMs >= STEADY_MS) return FIRST_MS;
-  return Math.min(previousMs * 2, LONGEST_MS);
+/** Of workloads: like a kubelet's, but that it begins sooner and ends at a minute. */
+const WORKLOADS: Backoff = { firstMs: 1000, longestMs: 60_000, steadyMs: 60_000 };
+
+/** Of what everything else stands on. */
+export const ESSENTIAL: Backoff = { firstMs: 200, longestMs: 10_000, steadyMs: 30_000 };
+
+/** How long to wait before the next start, doubling up to the longest; `previousMs` is 0 for the first. */
+export function nextBackoff(previousMs: number, ranForMs: number, { firstMs, longestMs, steadyMs }: Backoff = WORKLOADS): number {
+  if (previousMs === 0 || ranForMs >= steadyMs) return firstMs;
+  return Math.min(previousMs * 2, longestMs);
 }

@@ -9,7 +9,7 @@ import { toBaseEnv } from "./machine.ts";
 import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
 import { HOST_SOCKET, MACHINE_SOCKET } from "./machine-protocol.ts";
 import { RELAY_RANGE } from "./network.ts";
-import { type OutsideProgramOptions, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { type OutsideProgramOptions, type OutsideState, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { lookupOutside } from "./outside-lookup.ts";
 import { findRealAddress, type OutsideHost, toOutsideTable } from "./outside-table.ts";
 import { readChildren, sendSignal } from "./proc.ts";
@@ -36,6 +36,8 @@ export interface HostOptions {
   /** Ends the start, where it goes on still. */
   readonly signal?: AbortSignal;
   readonly onEvent: (event: MachineEvent) => void;
+  /** An outside program became ready, ended, came back. */
+  readonly onOutside: (state: OutsideState) => void;
   /** The machine ended although nobody asked it to. */
   readonly onEnd: (how: string) => void;
 }
@@ -109,7 +111,7 @@ function toTarget(asked: Target, real: Target | undefined, lookup: LookupFunctio
   return real === asked ? { host: asked.host, port: asked.port, lookup } : real;
 }
 
-function startOutside(name: string, { settings, folder, runDir, stateDir, mode, onEvent }: HostOptions): RunningProgram {
+function startOutside(name: string, { settings, folder, runDir, stateDir, mode, onOutside }: HostOptions): RunningProgram {
   const program = settings.outside[name] as OutsideProgramOptions["program"];
   const running = startOutsideProgram({
     name,
@@ -118,7 +120,8 @@ function startOutside(name: string, { settings, folder, runDir, stateDir, mode, 
     env: { ...toBaseEnv(process.env), ...(mode === "ports" && { [RUN_MARK]: runDir }) },
     log: new LogFile(join(stateDir, "logs", "outside", `${name}.log`)),
     contained: mode === "namespaces",
-    onEnd: (how) => onEvent({ kind: "error", message: `outside program ${name} ended: ${how}`, help: `kumiko logs outside/${name}` }),
+    weakerFile: join(runDir, `${name}.weaker`),
+    onChange: onOutside,
   });
   // It is awaited with the others; one that fails meanwhile is no unhandled rejection.
   running.ready.catch(() => {});

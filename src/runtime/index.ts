@@ -1,6 +1,7 @@
 /** Runs Deployments and StatefulSets as processes where there is no cluster: `startHost` outside of the namespaces, `startMachine` inside. */
 export { type Host, type HostOptions, startHost } from "./host.ts";
 export { type ObservedPod, type WaitedFor } from "./kubelet.ts";
+export { endChild, keepRunning } from "./keep-running.ts";
 export { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.ts";
 export { type Machine, type MachineOptions, startMachine } from "./machine.ts";
 export { type MachineEvent } from "./machine-events.ts";

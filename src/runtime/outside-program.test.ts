@@ -1,23 +1,25 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { OutsideProgram } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
-import { refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { type OutsideState, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { checkSystem } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
 import { freePort } from "../testing/free-port.ts";
+import { until } from "../testing/until.ts";
 
 let folder: string;
-let ends: string[];
+let states: OutsideState[];
 const running: RunningProgram[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "kumiko-outside-"));
-  ends = [];
+  states = [];
 });
 
 afterEach(async () => {
@@ -37,7 +39,8 @@ describe.each(containments)("an outside program (in a PID namespace of its own: 
       env: { PATH: systemPath() },
       log: new LogFile(join(folder, "db.log")),
       contained,
-      onEnd: (how) => ends.push(how),
+      weakerFile: join(folder, "db.weaker"),
+      onChange: (state) => states.push(state),
     });
     running.push(program);
     return program;
@@ -54,7 +57,7 @@ while True: s.accept()'`;
     await program.ready;
     await program.stop(10_000);
     expect(log()).toBe(`${folder}\ntold\n`);
-    expect(ends).toEqual([]);
+    expect(states).toEqual([{ name: "db", ready: true, restarts: 0, message: "", weaker: [] }]);
   });
 
   test("that ends before it is ready says so, and where to look", async () => {
@@ -64,7 +67,56 @@ while True: s.accept()'`;
       message: "db ended before it was ready: exit code 3",
       help: "kumiko logs outside/db",
     });
-    expect(ends).toEqual(["exit code 3"]);
+    expect(states).toEqual([]);
+  });
+
+  test("that is killed afterwards is said not to be ready, starts again, and is ready when it answers again", async () => {
+    const port = await freePort();
+    const listen = `exec python3 -c 'import os,socket
+print("pid", os.getpid(), flush=True)
+s = socket.create_server(("127.0.0.1", ${port}))
+while True: s.accept()'`;
+    const program = start(listen, { ready: `tcp:127.0.0.1:${port}` });
+    await program.ready;
+    killListener(port);
+    await until("it is ready again", () => states.at(-1)?.restarts === 1 && states.at(-1)?.ready);
+    expect(states.map(({ ready, restarts }) => [ready, restarts])).toEqual([
+      [true, 0],
+      [false, 0],
+      [false, 1],
+      [true, 1],
+    ]);
+    expect(log()).toMatch(/pid[^]*\[kumiko\] .*; starts again in 0\.2 s\n[^]*pid/);
+    await connected(port);
+  });
+
+  test("that runs on but answers no more is said not to be ready, until it answers again", async () => {
+    const port = await freePort();
+    const script = `while true; do [ -e off ] || timeout 1 python3 -c 'import os,socket
+s = socket.create_server(("127.0.0.1", ${port}))
+s.settimeout(0.1)
+while not os.path.exists("off"):
+  try: s.accept()
+  except TimeoutError: pass'; done`;
+    const program = start(script, { ready: `tcp:127.0.0.1:${port}` });
+    await program.ready;
+    writeFileSync(join(folder, "off"), "");
+    await until("it is not ready", () => states.at(-1)?.ready === false);
+    expect(states.at(-1)).toMatchObject({ restarts: 0, message: `it doesn't answer at tcp:127.0.0.1:${port}` });
+    rmSync(join(folder, "off"));
+    await until("it is ready", () => states.at(-1)?.ready);
+  });
+
+  test("that ends again and again waits longer each time, and goes on trying", async () => {
+    start("exit 3");
+    await until("it has started three times again", () => states.at(-1)?.restarts === 3);
+    expect([...log().matchAll(/starts again in ([\d.]+) s/g)].map(([, seconds]) => Number(seconds)).slice(0, 3)).toEqual([0.2, 0.4, 0.8]);
+  });
+
+  test("says what is weaker in a file of its own", async () => {
+    start('printf "no firewall\\033[31m\\n\\nno backups\\n" > "$KUMIKO_WEAKER"; exec sleep 60');
+    await until("it is said", () => states.at(-1)?.weaker.length);
+    expect(states.at(-1)?.weaker).toEqual(["no firewall[31m", "no backups"]);
   });
 
   test("that is never ready is given up after its time", async () => {
@@ -89,6 +141,12 @@ while True: s.accept()'`;
     await expect(program.ready).rejects.toMatchObject({ code: "io" });
   });
 });
+
+/** Ends the process that listens there, whoever its parents are. */
+function killListener(port: number): void {
+  const [, pid] = /pid=(\d+)/.exec(execFileSync("ss", ["-Hltnp", `sport = :${port}`], { encoding: "utf8" })) ?? [];
+  process.kill(Number(pid), "SIGKILL");
+}
 
 function connected(port: number, host = "127.0.0.1"): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { get as httpGet } from "node:http";
 import { get as httpsGet } from "node:https";
 import { connect } from "node:net";
 import { isAbsolute, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { MeshError } from "../model/error.ts";
+import { type KeptRunning, keepRunning } from "./keep-running.ts";
 import type { OutsideProgram } from "./kumiko-yaml.ts";
 import type { LogFile } from "./log-file.ts";
 import { readChildren, sendSignal } from "./proc.ts";
@@ -15,15 +18,28 @@ export interface OutsideProgramOptions {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
   readonly log: LogFile;
-  /** It ended although nobody asked it to. */
-  readonly onEnd: (how: string) => void;
+  /** Where the program may say, a line each, what is weaker than it should be: it finds the path in `KUMIKO_WEAKER`. */
+  readonly weakerFile: string;
+  /** Something of its state is different. */
+  readonly onChange: (state: OutsideState) => void;
   /** A PID namespace of its own, so that a `kill -9` of ours leaves none of its processes; where the system has namespaces. */
   readonly contained: boolean;
 }
 
+export interface OutsideState {
+  readonly name: string;
+  /** It runs, and answers where kumiko.yaml says that it does. */
+  readonly ready: boolean;
+  readonly restarts: number;
+  /** Why it isn't ready; empty while it is. */
+  readonly message: string;
+  /** What is weaker for something that it lacks, in its own words. */
+  readonly weaker: readonly string[];
+}
+
 export interface RunningProgram {
   readonly name: string;
-  /** Resolves when the program is ready. @throws MeshError `timeout` or `io`, naming its log. */
+  /** Resolves when the program is ready for the first time. @throws MeshError `timeout` or `io`, naming its log. */
   readonly ready: Promise<void>;
   stop(graceMs: number): Promise<void>;
 }
@@ -40,33 +56,119 @@ export async function refuseTaken(name: string, { ready }: Pick<OutsideProgram, 
 }
 
 const POLL_MS = 100;
+const STEADY_POLL_MS = 1000;
+/** A program under load may miss one. */
+const MISSES = 2;
 const GROUP_MS = 2000;
 
-/** Starts a program on the host. It is not started again when it ends: that is said instead. */
+/**
+ * Starts a program on the host and watches it. Until it has been ready once, its end is the start's failure; after that it starts again, after
+ * waits that double.
+ */
 export function startOutsideProgram(options: OutsideProgramOptions): RunningProgram {
-  const { program, folder, name, log } = options;
-  const cwd = isAbsolute(program.workingDir) ? program.workingDir : resolve(folder, program.workingDir);
-  const [file = "", ...args] = [...containment(options.contained), ...program.command];
-  const child = spawn(file, args, { cwd, env: { ...options.env, ...program.env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
-  let isStopping = false;
-  let how: string | undefined;
-  const ended = (why: string) => {
-    how ??= why;
-    if (!isStopping) options.onEnd(why);
-  };
-  child.stdout.on("data", (chunk: Buffer) => log.write(chunk));
-  child.stderr.on("data", (chunk: Buffer) => log.write(chunk));
-  child.once("error", (error) => ended(error.message));
-  child.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
-  return {
-    name,
-    ready: waitUntilReady(options, () => how),
-    async stop(graceMs) {
-      isStopping = true;
-      if (how === undefined) await end(child, graceMs, options.contained);
-      log.close();
-    },
-  };
+  const watch = new ProgramWatch(options);
+  return { name: options.name, ready: watch.firstReady(), stop: (graceMs) => watch.stop(graceMs) };
+}
+
+class ProgramWatch {
+  readonly #options: OutsideProgramOptions;
+  readonly #kept: KeptRunning;
+  #state: OutsideState;
+  #ended: string | undefined;
+  #hasBeenReady: boolean;
+  #isStopping = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: OutsideProgramOptions) {
+    this.#options = options;
+    this.#hasBeenReady = options.program.ready === undefined;
+    this.#state = { name: options.name, ready: this.#hasBeenReady, restarts: 0, message: this.#hasBeenReady ? "" : "starting", weaker: [] };
+    this.#kept = keepRunning({
+      start: () => this.#start(),
+      onEnd: (how, againInMs) => this.#onEnd(how, againInMs),
+      onRestart: () =>
+        this.#set({ restarts: this.#state.restarts + 1, message: "starting again", ready: options.program.ready === undefined }),
+    });
+  }
+
+  async firstReady(): Promise<void> {
+    const { name, program } = this.#options;
+    const deadline = performance.now() + program.readyTimeoutMs;
+    const help = `kumiko logs outside/${name}`;
+    while (program.ready !== undefined && !(await answers(program.ready))) {
+      if (this.#ended !== undefined) throw new MeshError("io", `${name} ended before it was ready: ${this.#ended}`, { help });
+      if (performance.now() > deadline)
+        throw new MeshError("timeout", `${name} isn't ready after ${program.readyTimeoutMs / 1000} s`, { help });
+      await new Promise((resolveWait) => setTimeout(resolveWait, POLL_MS));
+    }
+    this.#hasBeenReady = true;
+    this.#set({ ready: true });
+    this.#follow(0);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    await this.#kept.stop((child) => end(child, graceMs, this.#options.contained));
+    this.#options.log.close();
+  }
+
+  #start(): ChildProcess {
+    const { program, folder, log, env, contained, weakerFile } = this.#options;
+    const cwd = isAbsolute(program.workingDir) ? program.workingDir : resolve(folder, program.workingDir);
+    const [file = "", ...args] = [...containment(contained), ...program.command];
+    rmSync(weakerFile, { force: true });
+    const all = { ...env, ...program.env, [WEAKER_VARIABLE]: weakerFile };
+    const child = spawn(file, args, { cwd, env: all, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    for (const output of [child.stdout, child.stderr]) output.on("data", (chunk: Buffer) => log.write(chunk));
+    // What it leaves behind would hold its port.
+    const { pid } = child;
+    if (!contained && pid !== undefined) child.once("exit", () => sendSignal(-pid, "SIGKILL"));
+    return child;
+  }
+
+  #onEnd(how: string, againInMs: number): boolean {
+    this.#ended = how;
+    if (!this.#hasBeenReady) return false;
+    this.#set({ ready: false, message: `${how}; starts again in ${againInMs / 1000} s` });
+    return true;
+  }
+
+  /** Asks again and again whether it answers; a process that is there isn't enough. */
+  #follow(misses: number): void {
+    if (this.#isStopping) return;
+    this.#timer = setTimeout(() => void this.#look(misses), this.#state.ready ? STEADY_POLL_MS : POLL_MS);
+  }
+
+  async #look(misses: number): Promise<void> {
+    const { ready } = this.#options.program;
+    const child = this.#kept.child();
+    const isThere = child !== undefined && (ready === undefined || (await answers(ready)));
+    if (this.#isStopping) return;
+    // One that ended while it was asked was asked in vain.
+    if (isThere && this.#kept.child() === child) this.#set({ ready: true });
+    else if (child !== undefined && misses + 1 >= MISSES && this.#state.ready)
+      this.#set({ ready: false, message: `it doesn't answer at ${ready}` });
+    this.#follow(isThere ? 0 : misses + 1);
+  }
+
+  #set(change: Partial<OutsideState>): void {
+    const before = this.#state;
+    const next = { ...before, ...change };
+    this.#state = next.ready ? { ...next, message: "", weaker: readWeaker(this.#options.weakerFile) } : next;
+    if (isDeepStrictEqual(before, this.#state)) return;
+    if (this.#state.message !== before.message && this.#state.message !== "") this.#options.log.write(`[kumiko] ${this.#state.message}\n`);
+    this.#options.onChange(this.#state);
+  }
+}
+
+const WEAKER_VARIABLE = "KUMIKO_WEAKER";
+const WEAKER_BYTES = 4096;
+
+function readWeaker(file: string): readonly string[] {
+  if (!existsSync(file)) return [];
+  const text = readFileSync(file).subarray(0, WEAKER_BYTES).toString("utf8");
+  return text.split("\n").flatMap((line) => line.replaceAll(/\p{Cc}/gu, "").trim() || []);
 }
 
 /**
@@ -117,19 +219,6 @@ async function killGroup(group: number): Promise<void> {
       return;
     }
     await new Promise((resolveWait) => setTimeout(resolveWait, 10));
-  }
-}
-
-async function waitUntilReady({ name, program }: OutsideProgramOptions, ended: () => string | undefined): Promise<void> {
-  const deadline = performance.now() + program.readyTimeoutMs;
-  while (program.ready !== undefined) {
-    if (await answers(program.ready)) return;
-    const how = ended();
-    const help = `kumiko logs outside/${name}`;
-    if (how !== undefined) throw new MeshError("io", `${name} ended before it was ready: ${how}`, { help });
-    if (performance.now() > deadline)
-      throw new MeshError("timeout", `${name} isn't ready after ${program.readyTimeoutMs / 1000} s`, { help });
-    await new Promise((resolveWait) => setTimeout(resolveWait, POLL_MS));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AdminBackend, HeldRemoval, HeldResource, ProxyConfig, ProxyStatus } from "../admin/backend.ts";
+import type { AdminBackend, HeldRemoval, HeldResource, HostState, ProxyConfig, ProxyStatus } from "../admin/backend.ts";
 import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
 import type { Metadata, Resource, ResourceRef } from "../model/resource.ts";
 
@@ -40,6 +40,7 @@ export function fakeBackend(options: FakeBackendOptions = {}): AdminBackend {
   const held = new Map((options.resources ?? []).map((one) => [keyOf({ ...one.resource.metadata, kind: one.resource.kind }), one]));
   let revision = 1;
   let removals = options.heldRemovals ?? [];
+  let host: HostState = { programs: [], weaker: [] };
   const refusalOf = (current: HeldResource | undefined, expected: string | undefined) => {
     if (current?.holder === "folder") return { kind: "declared", position: current.resource.locate([]) } as const;
     if (current !== undefined && expected !== undefined && expected !== current.revision)
@@ -93,7 +94,11 @@ export function fakeBackend(options: FakeBackendOptions = {}): AdminBackend {
       authority: { kind: "development", notAfter: "2027-01-01T00:00:00Z" },
       resources: held.size,
       revision: String(revision),
+      host,
     }),
+    reportHost: (state) => {
+      host = state;
+    },
     diagnostics: () => options.diagnostics ?? [],
     proxies: async () => options.proxies ?? [],
     configOf: ({ namespace, name }) => options.configs?.[`${namespace}/${name}`],

@@ -54,6 +54,7 @@ export async function startFixture(given: {
       events.push(event);
       if (event.kind === "pods") pods = event.pods;
     },
+    onOutside: () => {},
     onEnd: (how) => events.push({ kind: "error", message: how }),
   });
   await host.started;
