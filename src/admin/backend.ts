@@ -67,12 +67,18 @@ export interface ProgramStatus {
   readonly weaker: readonly string[];
 }
 
-/** One proxy as control plane and agent see it together. */
+/** One workload and its proxy, as control plane, agent and runtime see them together. */
 export interface ProxyStatus {
   readonly namespace: string;
   readonly name: string;
-  readonly type: "sidecar" | "router";
+  /** `none`: a Pod outside the mesh. */
+  readonly type: "sidecar" | "router" | "none";
+  /** The proxy serves, and so does the Pod, where one is known. */
   readonly ready: boolean;
+  /** It was told to end: not being ready is no fault. */
+  readonly stopping: boolean;
+  /** How often its application ended and was started again. */
+  readonly restarts: number;
   /** Why it is not ready, or what is odd; empty where all is well. */
   readonly note: string;
   /** Envoy's, `1.40.0`; empty where it has not said. */
@@ -90,7 +96,9 @@ export type ProxyConfigState =
   | { readonly kind: "stale" }
   /** Refused by Envoy, which keeps the version before. */
   | { readonly kind: "refused"; readonly type: string; readonly message: string }
-  | { readonly kind: "disconnected" };
+  | { readonly kind: "disconnected" }
+  /** There is no proxy to configure. */
+  | { readonly kind: "none" };
 
 /** What translation made for one proxy; `locate` answers for a generated node's origin in the current resources. */
 export interface ProxyConfig {

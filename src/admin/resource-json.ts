@@ -48,11 +48,11 @@ export function isRedacted(document: Document): boolean {
   return ["data", "stringData"].some((key) => Object.values((document[key] ?? {}) as Document).includes(REDACTED));
 }
 
-export function toListJson(kind: Kind, version: string, held: readonly HeldResource[], revision: string): Document {
+export function toListJson(kind: Kind, version: string, items: readonly Document[], revision: string): Document {
   return {
     kind: `${kind.kind}List`,
     apiVersion: kind.group === "" ? version : `${kind.group}/${version}`,
     metadata: { resourceVersion: revision },
-    items: held.map(toJson),
+    items,
   };
 }

@@ -6,6 +6,7 @@ import type { AdminBackend, DeleteResult, HeldResource, WriteResult } from "./ba
 import { parseLabelSelector } from "./label-selector.ts";
 import type { Target } from "./path.ts";
 import { HOLDER_ANNOTATION, isRedacted, SOURCE_ANNOTATION, toJson, toListJson } from "./resource-json.ts";
+import { replicaStatus } from "./replica-status.ts";
 import { Refusal, type StatusDetails, success } from "./status-object.ts";
 
 export interface Answer {
@@ -25,7 +26,8 @@ export function list(backend: AdminBackend, target: Collection, query: URLSearch
     const { namespace, labels } = resource.metadata;
     return (target.namespace === undefined || namespace === target.namespace) && selects(labels);
   });
-  return { code: 200, body: toListJson(target.entry, target.version, held.toSorted(byName), backend.revision()) };
+  const items = held.toSorted(byName).map((one) => withStatus(backend, one));
+  return { code: 200, body: toListJson(target.entry, target.version, items, backend.revision()) };
 }
 
 function byName(one: HeldResource, other: HeldResource): number {
@@ -40,7 +42,12 @@ function compare(a: string, b: string): number {
 export function read(backend: AdminBackend, target: Single): Answer {
   const held = backend.get(refOf(target));
   if (held === undefined) throw absent(refOf(target), target.entry);
-  return { code: 200, body: toJson(held) };
+  return { code: 200, body: withStatus(backend, held) };
+}
+
+function withStatus(backend: AdminBackend, held: HeldResource): Document {
+  const status = replicaStatus(backend, held);
+  return { ...toJson(held), ...(status !== undefined && { status }) };
 }
 
 /** `POST` to a collection. */

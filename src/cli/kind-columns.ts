@@ -21,8 +21,8 @@ type Cells = Readonly<Record<string, (resource: ApiResource) => string>>;
 const BY_KIND: Readonly<Record<string, Cells>> = {
   Pod: { READY: (pod) => podReady(pod), STATUS: at("status.phase"), RESTARTS: (pod) => String(restarts(pod)), IP: at("status.podIP") },
   Service: { TYPE: at("spec.type", "ClusterIP"), "CLUSTER-IP": at("spec.clusterIP"), PORTS: (service) => ports(service) },
-  Deployment: { READY: (one) => `${text(one, "status.readyReplicas") || 0}/${text(one, "spec.replicas") || 1}` },
-  StatefulSet: { READY: (one) => `${text(one, "status.readyReplicas") || 0}/${text(one, "spec.replicas") || 1}` },
+  Deployment: { READY: (one) => replicasReady(one), AVAILABLE: at("status.availableReplicas", "0") },
+  StatefulSet: { READY: (one) => replicasReady(one) },
   ConfigMap: { DATA: (one) => String(Object.keys(value(one, "data") ?? {}).length) },
   Secret: { TYPE: at("type", "Opaque"), DATA: (one) => String(Object.keys(value(one, "data") ?? {}).length) },
   EndpointSlice: { ENDPOINTS: (one) => list(value(one, "endpoints"), "addresses") },
@@ -99,6 +99,10 @@ function ports(service: ApiResource): string {
   return asList(value(service, "spec.ports"))
     .map((port) => `${String(port["port"])}/${String(port["protocol"] ?? "TCP")}`)
     .join(",");
+}
+
+function replicasReady(one: ApiResource): string {
+  return `${text(one, "status.readyReplicas") || 0}/${text(one, "spec.replicas") || 1}`;
 }
 
 function podReady(pod: ApiResource): string {

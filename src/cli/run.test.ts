@@ -36,6 +36,8 @@ const proxies: readonly ProxyStatus[] = [
     type: "sidecar",
     ready: true,
     note: "",
+    stopping: false,
+    restarts: 0,
     version: "1.40.0",
     config: { kind: "acknowledged", at: "2026-01-01T00:59:00Z" },
     identity: "spiffe://cluster.local/ns/shop/sa/users",
@@ -47,6 +49,8 @@ const proxies: readonly ProxyStatus[] = [
     type: "sidecar",
     ready: false,
     note: "",
+    stopping: false,
+    restarts: 0,
     version: "1.40.0",
     config: { kind: "refused", type: "RouteConfiguration", message: "bad regex" },
     identity: "spiffe://cluster.local/ns/shop/sa/cart",
@@ -273,6 +277,21 @@ describe("status", () => {
       proxies: [{ name: "users-1" }, { name: "cart-1" }],
     });
   });
+});
+
+test("status counts Pods without a proxy, and says why one is not ready; one that was told to end is no fault", async () => {
+  const [users] = proxies as readonly [ProxyStatus];
+  const plain: ProxyStatus = { ...users, name: "db-0", type: "none", config: { kind: "none" }, version: "", identity: "" };
+  const { certificate: _, ...without } = plain;
+  const crashing = { ...without, ready: false, restarts: 3, note: "db: exit code 1; starts again in 4 s" };
+  await startMesh(fakeBackend({ proxies: [users, crashing] }));
+  const { code, out } = await kumiko("status");
+  expect(code).toBe(1);
+  expect(out).toMatch(/^shop +db-0 +no +- +- +- +- +3 restarts; db: exit code 1; starts again in 4 s$/m);
+  await server?.close();
+  rmSync(join(folder, ".kumiko"), { recursive: true });
+  await startMesh(fakeBackend({ proxies: [users, { ...without, ready: false, stopping: true, note: "stopping" }] }));
+  expect((await kumiko("status")).code).toBe(0);
 });
 
 describe("status of what runs beside the mesh", () => {

@@ -30,7 +30,8 @@ export const status = defineCommand({
     if (isData(options.output)) await writeData(io, options.output, { ...body, proxies, diagnostics });
     else writeText(body, proxies, diagnostics, options.output === "wide", io);
     const isWell =
-      proxies.every((proxy) => proxy.ready && proxy.config.kind !== "refused") && body.host.programs.every(({ ready }) => ready);
+      proxies.every((proxy) => (proxy.ready || proxy.stopping) && proxy.config.kind !== "refused") &&
+      body.host.programs.every(({ ready }) => ready);
     return isWell ? EXIT.done : EXIT.failed;
   },
 });
@@ -71,7 +72,7 @@ function columns(now: number): readonly Column<ProxyStatus>[] {
     { heading: "CERTIFICATE", cell: (proxy) => renderCertificate(proxy, now) },
     { heading: "IDENTITY", cell: (proxy) => proxy.identity || "-" },
     { heading: "TYPE", cell: (proxy) => proxy.type, wide: true },
-    { heading: "NOTE", cell: (proxy) => (proxy.config.kind === "refused" ? proxy.config.message : proxy.note) },
+    { heading: "NOTE", cell: renderNote },
   ];
 }
 
@@ -86,6 +87,11 @@ function renderReady({ ready }: { readonly ready: boolean }): Cell {
   return ready ? { text: "yes", style: "green" } : { text: "no", style: "red" };
 }
 
+function renderNote({ config, note, restarts }: ProxyStatus): Cell {
+  const times = restarts === 0 ? [] : [counted(restarts, "restart")];
+  return [...times, config.kind === "refused" ? config.message : note].filter((part) => part !== "").join("; ");
+}
+
 function renderConfig({ config }: ProxyStatus, now: number): Cell {
   switch (config.kind) {
     case "acknowledged":
@@ -97,10 +103,13 @@ function renderConfig({ config }: ProxyStatus, now: number): Cell {
       return { text: config.kind, style: "yellow" };
     case "disconnected":
       return { text: config.kind, style: "red" };
+    case "none":
+      return "-";
   }
 }
 
-function renderCertificate({ certificate }: ProxyStatus, now: number): Cell {
+function renderCertificate({ certificate, type }: ProxyStatus, now: number): Cell {
+  if (type === "none") return "-";
   if (certificate === undefined) return { text: "none", style: "red" };
   const text = renderEnd(certificate.notAfter, now);
   return Date.parse(certificate.notAfter) > now ? text : { text, style: "red" };

@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { asTyped } from "../base/as-typed.ts";
 import { printableLines } from "../base/printable.ts";
 import { quote } from "../base/shell.ts";
-import { type Environment, placesOf, programFrom } from "../controlplane/config.ts";
+import { type Environment, type Places, placesOf, programFrom } from "../controlplane/config.ts";
 import type { Progress } from "../controlplane/progress.ts";
 import type { RunningMesh } from "../controlplane/up.ts";
 import { unlessAborted } from "../runtime/unless-aborted.ts";
@@ -21,6 +21,7 @@ export const up = defineCommand({
   options: {
     profile: PROFILE_OPTION,
     envoy: { type: "string", value: "FILE", help: "the Envoy to run (also KUMIKO_ENVOY)" },
+    init: { type: "boolean", help: "write a kumiko.yaml for the folder's manifests, to be filled in, and start nothing" },
     mode: {
       type: "string",
       value: "MODE",
@@ -32,6 +33,7 @@ export const up = defineCommand({
   async run({ args, options, io }) {
     const places = placesOf(folderToRun(args[0] ?? options.dir, io.cwd), io.environment);
     const paint = painter(io.stdout, io.environment);
+    if (options.init) return init(places, io);
     const profile = toProfile(options.profile);
     const mode = options.mode === "namespaces" || options.mode === "ports" ? options.mode : undefined;
     // Loaded only here: help and mistakes need none of it.
@@ -56,6 +58,16 @@ export const up = defineCommand({
     return EXIT.done;
   },
 });
+
+async function init(places: Places, io: Io): Promise<number> {
+  // As `startUp`, loaded only where it is wanted.
+  const { writeLaunchFile } = await import("../controlplane/launch-skeleton.ts");
+  const { file, images } = await writeLaunchFile(places);
+  const fill =
+    images.length === 0 ? "" : `; fill in the commands of ${images.length === 1 ? "its image" : `its ${images.length} images`}, then`;
+  io.stdout.write(`wrote ${file}${fill}\n  next: ${io.environment.program} up ${relative(io.cwd, places.root) || "."}\n`);
+  return EXIT.done;
+}
 
 function progressOn(io: Io, paint: Paint): Progress {
   const { stdout } = io;

@@ -8,14 +8,11 @@ import type {
   JoinToken,
   MeshStatus,
   ProxyConfig,
-  ProxyConfigState,
-  ProxyStatus,
   WriteConditions,
   WriteResult,
 } from "../admin/index.ts";
 import type { Authority, JoinTokens } from "../ca/index.ts";
 import { MeshError } from "../model/error.ts";
-import { formatIdentity } from "../model/identity.ts";
 import { type ResourceRef, refOf } from "../model/resource.ts";
 import { checkDocument } from "../schema/index.ts";
 import type { FileSource, HeldRemoval as HeldInFiles } from "../source/index.ts";
@@ -24,7 +21,7 @@ import { ask } from "./admin-client.ts";
 import type { Applied } from "./applied.ts";
 import { planJoin } from "./join.ts";
 import type { LiveMesh } from "./live-mesh.ts";
-import { podReadiness, unreadyPods } from "./pod-readiness.ts";
+import { listWorkloads } from "./workload-status.ts";
 import { findHeld } from "./world.ts";
 
 export interface BackendParts {
@@ -54,7 +51,7 @@ export function createBackend(parts: BackendParts): AdminBackend {
       host = state;
     },
     diagnostics: () => live.diagnostics(),
-    proxies: () => listProxies(parts),
+    proxies: () => listWorkloads({ ...parts, trustDomain: parts.authority.trustDomain }),
     configOf: (name) => configOf(parts, name),
     async askEnvoy({ namespace, name }, path) {
       const { status, text, contentType } = await ask(
@@ -154,76 +151,4 @@ function configOf(
 ): ProxyConfig | undefined {
   const record = live.records.find(namespace, name);
   return record === undefined ? undefined : { snapshot: live.snapshotFor(record.proxy), locate: (origin) => live.locate(origin) };
-}
-
-/** What the agent says of one of its proxies (`GET /proxies`). */
-interface AgentProxy {
-  readonly namespace: string;
-  readonly name: string;
-  readonly ready: boolean;
-  readonly stale: boolean;
-  readonly lastError?: string;
-  readonly envoy: { readonly version: string };
-  readonly certificate: { readonly identity: string; readonly notBefore?: string; readonly notAfter?: string };
-}
-
-async function listProxies(parts: BackendParts): Promise<readonly ProxyStatus[]> {
-  const ofAgent = await askAgent(parts.agentSocket);
-  const names = new Map<string, { readonly namespace: string; readonly name: string }>();
-  for (const { proxy } of parts.live.records.all()) names.set(`${proxy.namespace}/${proxy.name}`, proxy);
-  for (const proxy of ofAgent) names.set(`${proxy.namespace}/${proxy.name}`, proxy);
-  for (const pod of unreadyPods(parts.live.world)) names.set(`${pod.namespace}/${pod.name}`, pod);
-  return [...names.values()].flatMap(({ namespace, name }) => {
-    const agent = ofAgent.find((proxy) => proxy.namespace === namespace && proxy.name === name);
-    return toStatus(parts, { namespace, name }, agent) ?? [];
-  });
-}
-
-async function askAgent(socket: string): Promise<readonly AgentProxy[]> {
-  try {
-    const { body } = await ask(socket, "/proxies", { timeoutMs: 2000 });
-    return (body as { readonly items?: readonly AgentProxy[] }).items ?? [];
-  } catch {
-    // No agent on this machine, or one that is just starting again: xDS alone answers then.
-    return [];
-  }
-}
-
-function toStatus(
-  parts: BackendParts,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-  agent: AgentProxy | undefined,
-): ProxyStatus | undefined {
-  const record = parts.live.records.find(namespace, name);
-  const live = parts.xds.status().find(({ proxy }) => proxy.namespace === namespace && proxy.name === name);
-  const pod = podReadiness(parts.live.world, { namespace, name });
-  // A workload that has ended: its stream is gone, and so are its proxy and its Pod.
-  if (live === undefined && agent === undefined && pod?.ready !== false) return undefined;
-  const identity = { trustDomain: parts.authority.trustDomain, namespace, serviceAccount: record?.proxy.serviceAccount ?? "default" };
-  const { notBefore, notAfter } = agent?.certificate ?? {};
-  return {
-    namespace,
-    name,
-    type: record?.proxy.type ?? "sidecar",
-    ready: (agent?.ready ?? live !== undefined) && pod?.ready !== false,
-    note: agent?.lastError || (pod?.message ?? ""),
-    version: agent?.envoy.version ?? record?.proxy.version ?? "",
-    config: stateOf(live, agent, record?.acknowledgedAt),
-    identity: agent?.certificate.identity ?? formatIdentity(identity),
-    ...(notBefore !== undefined && notAfter !== undefined && { certificate: { notBefore, notAfter } }),
-  };
-}
-
-type LiveStatus = ReturnType<XdsService["status"]>[number];
-
-function stateOf(live: LiveStatus | undefined, agent: AgentProxy | undefined, acknowledgedAt: string | undefined): ProxyConfigState {
-  if (live === undefined) return agent?.stale === true ? { kind: "stale" } : { kind: "disconnected" };
-  const refused = live.types.find((type) => type.lastError !== "" || type.refused.length > 0);
-  if (refused !== undefined) return { kind: "refused", type: refused.type, message: refused.lastError || formatRefusals(refused) };
-  if (acknowledgedAt === undefined || live.types.length === 0 || live.types.some(({ isSynced }) => !isSynced)) return { kind: "pending" };
-  return { kind: "acknowledged", at: acknowledgedAt };
-}
-
-function formatRefusals({ refused }: LiveStatus["types"][number]): string {
-  return refused.map(({ name }) => name).join(", ");
 }

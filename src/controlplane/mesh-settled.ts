@@ -8,6 +8,8 @@ interface Status {
   readonly proxies?: readonly { readonly config: { readonly kind: string } }[];
 }
 
+const SETTLED: ReadonlySet<string> = new Set(["acknowledged", "refused", "none"]);
+
 const ASK_AGAIN_MS = 30;
 
 /** Resolves when the control plane knows as many ready Pods and every proxy has acknowledged what follows from them, or when the time is up. */
@@ -23,7 +25,7 @@ export async function meshSettled(
     );
     if (ready.length >= pods) {
       const { proxies = [] } = (await ask(adminSocket, "/kumiko/v1/status")).body as Status;
-      if (proxies.every(({ config }) => config.kind === "acknowledged" || config.kind === "refused")) return;
+      if (proxies.every(({ config }) => SETTLED.has(config.kind))) return;
     }
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
   }

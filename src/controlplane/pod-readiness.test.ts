@@ -1,36 +1,32 @@
 import { expect, test } from "vitest";
 import { resourcesOf } from "../testing/mesh.ts";
-import { podReadiness, unreadyPods } from "./pod-readiness.ts";
-import { WorldKeeper } from "./world.ts";
+import { readPod } from "./pod-readiness.ts";
 
-const pod = (name: string, status: string) => `
+const pod = (status: string, metadata = "") =>
+  resourcesOf(`
 apiVersion: v1
 kind: Pod
-metadata: { name: ${name}, namespace: shop }
+metadata: { name: a, namespace: shop${metadata} }
 spec: { containers: [{ name: app }] }
 status: ${status}
-`;
+`)[0]!;
 
-const world = new WorldKeeper({}).set("store", {
-  held: resourcesOf(
-    [
-      pod("up", "{ conditions: [{ type: Ready, status: 'True' }] }"),
-      pod("crashes", "{ conditions: [{ type: Ready, status: 'False', message: 'app: exit code 1; starts again in 1 s' }] }"),
-      pod("unsaid", "{ podIP: 10.244.0.7 }"),
-    ].join("---"),
-  ).map((resource) => ({ resource, revision: resource.hash, holder: "store" })),
-  diagnostics: [],
+const CRASHES = "{ conditions: [{ type: Ready, status: 'False', message: 'app: exit code 1; starts again in 1 s' }] }";
+
+test.each([
+  { status: "{ conditions: [{ type: Ready, status: 'True' }] }", readiness: { ready: true, message: "", stopping: false } },
+  { status: CRASHES, readiness: { ready: false, message: "app: exit code 1; starts again in 1 s" } },
+  { status: "{ podIP: 10.244.0.7 }", readiness: { ready: undefined, message: "", restarts: 0 } },
+  { status: "{ conditions: [{ type: Ready, status: 'False', reason: Terminating }] }", readiness: { ready: false, stopping: true } },
+  { status: "{ containerStatuses: [{ restartCount: 1 }, { restartCount: 3 }] }", readiness: { restarts: 3 } },
+])("a Pod is as ready as the runtime says: $status", ({ status, readiness }) => {
+  expect(readPod(pod(status))).toMatchObject(readiness);
 });
 
 test.each([
-  { name: "up", readiness: { ready: true, message: "" } },
-  { name: "crashes", readiness: { ready: false, message: "app: exit code 1; starts again in 1 s" } },
-  { name: "unsaid", readiness: undefined },
-  { name: "unknown", readiness: undefined },
-])("$name is as ready as the runtime says", ({ name, readiness }) => {
-  expect(podReadiness(world, { namespace: "shop", name })).toEqual(readiness);
-});
-
-test("those that are not ready are found, whether they have a proxy or not", () => {
-  expect(unreadyPods(world)).toEqual([{ namespace: "shop", name: "crashes" }]);
+  { metadata: "", hasProxy: true },
+  { metadata: ', labels: { sidecar.istio.io/inject: "false" }', hasProxy: false },
+  { metadata: ', annotations: { sidecar.istio.io/inject: "false" }', hasProxy: false },
+])("it has a proxy unless it declines one: $metadata", ({ metadata, hasProxy }) => {
+  expect(readPod(pod("{}", metadata)).hasProxy).toBe(hasProxy);
 });

@@ -1,27 +1,28 @@
-import { findHeld, type World } from "./world.ts";
+import type { Resource } from "../model/resource.ts";
 import type { PodBody } from "../schema/bodies.ts";
 
-interface PodName {
-  readonly namespace: string;
-  readonly name: string;
+/** What the runtime reports of a Pod. */
+export interface PodReadiness {
+  /** Undefined where it doesn't say. */
+  readonly ready: boolean | undefined;
+  /** Why it isn't ready. */
+  readonly message: string;
+  readonly stopping: boolean;
+  readonly restarts: number;
+  readonly hasProxy: boolean;
+  readonly serviceAccount: string;
 }
 
-/** What the runtime reports of a Pod; undefined where it reports none, or not whether it is ready. */
-export function podReadiness(
-  world: World,
-  { namespace, name }: PodName,
-): { readonly ready: boolean; readonly message: string } | undefined {
-  const held = findHeld(world, { kind: "Pod", namespace, name });
-  return held === undefined ? undefined : readinessOf(held.resource.body as PodBody);
-}
-
-export function unreadyPods(world: World): readonly PodName[] {
-  return [...world.held.values()].flatMap(({ resource: { kind, metadata, body } }) =>
-    kind === "Pod" && readinessOf(body as PodBody)?.ready === false ? [{ namespace: metadata.namespace, name: metadata.name }] : [],
-  );
-}
-
-function readinessOf({ status }: PodBody): { readonly ready: boolean; readonly message: string } | undefined {
-  const found = status?.conditions?.find(({ type }) => type === "Ready");
-  return found && { ready: found.status === "True", message: found.message ?? "" };
+export function readPod({ metadata, body }: Resource): PodReadiness {
+  const { spec, status } = body as PodBody;
+  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  const { labels, annotations } = metadata;
+  return {
+    ready: ready && ready.status === "True",
+    message: ready?.message ?? "",
+    stopping: ready?.reason === "Terminating",
+    restarts: Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount ?? 0)),
+    hasProxy: labels["sidecar.istio.io/inject"] !== "false" && annotations["sidecar.istio.io/inject"] !== "false",
+    serviceAccount: spec?.serviceAccountName ?? "default",
+  };
 }

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import type { EnvoyBinary } from "../agent/index.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
-import { formatPosition } from "../model/position.ts";
 import { type Host, type MachineEvent, RUNTIME_KINDS, startHost, type SystemCheck } from "../runtime/index.ts";
 import type { Places } from "./config.ts";
 import type { LaunchSettings } from "./launch-settings.ts";
+import { imagesWithoutCommand } from "./launch-skeleton.ts";
 import { writeAtomically } from "./lifecycle.ts";
 import { FaultTeller } from "./fault-teller.ts";
+import { toMissingImages } from "./missing-images.ts";
+import type { PodFaults } from "./pod-faults.ts";
 import type { PodTable } from "./pod-table.ts";
 import type { Progress } from "./progress.ts";
 import type { HostReport } from "./host-report.ts";
@@ -28,6 +30,7 @@ export interface MachineParts {
   /** Stops the start; what the machine says of processes that end is no news then. */
   readonly signal: AbortSignal;
   readonly report: HostReport;
+  readonly faults: PodFaults;
   /** The mesh can't go on. */
   readonly fail: (error: MeshError) => void;
 }
@@ -75,15 +78,14 @@ interface Tellers {
   readonly waits: WaitTeller;
 }
 
-function follow(event: MachineEvent, { progress, pods, fail, signal }: MachineParts, tellers: Tellers): void {
+function follow(event: MachineEvent, parts: MachineParts, tellers: Tellers): void {
+  const { progress, pods, faults, signal } = parts;
   switch (event.kind) {
     case "pods":
+      faults.observe(event.pods);
       return pods.set(event.pods);
-    case "diagnostics": {
-      // At the start nobody needs to wait for what can't come; later on, what runs goes on.
-      const fatal = pods.isSettled ? undefined : event.diagnostics.find(({ code }) => code === "KMK2010");
-      return fatal === undefined ? tellers.faults.see(event.diagnostics) : fail(toError(fatal));
-    }
+    case "diagnostics":
+      return followDiagnostics(event.diagnostics, parts, tellers.faults);
     case "stopping":
       return tellers.waits.see(event.waitsFor);
     case "error":
@@ -93,10 +95,9 @@ function follow(event: MachineEvent, { progress, pods, fail, signal }: MachinePa
   }
 }
 
-function toError(found: Diagnostic): MeshError {
-  return new MeshError("refused", describe(found), found.help === undefined ? {} : { help: found.help });
-}
-
-function describe({ message, position }: Diagnostic): string {
-  return `${position === undefined ? "" : `${formatPosition(position)}: `}${message}`;
+function followDiagnostics(found: readonly Diagnostic[], { pods, settings, places, fail }: MachineParts, teller: FaultTeller): void {
+  // At the start nobody needs to wait for what can't come; later on, what runs goes on.
+  const missing = pods.isSettled ? [] : found.filter(({ code }) => code === "KMK2010");
+  if (missing.length === 0) return teller.see(found);
+  void imagesWithoutCommand(settings.resources, settings.images).then((images) => fail(toMissingImages(missing, images, places.root)));
 }

@@ -15,6 +15,7 @@ import { endLeftovers } from "./leftovers.ts";
 import { claimRun, makePrivateFolder, releaseRun, startTimeOf, writeAtomically } from "./lifecycle.ts";
 import { HostReport } from "./host-report.ts";
 import { meshSettled } from "./mesh-settled.ts";
+import { PodFaults } from "./pod-faults.ts";
 import { PodTable } from "./pod-table.ts";
 import { prepare } from "./prepare.ts";
 import type { Progress } from "./progress.ts";
@@ -134,14 +135,20 @@ async function start(options: UpOptions, closers: (() => unknown)[]): Promise<Om
   await removeOldPods(places);
   closers.push(followDiagnostics(places.adminSocket, new FaultTeller({ appeared: progress.warn, mended: progress.mended })));
   const pods = new PodTable();
+  const faults = new PodFaults({ progress, logs: join(places.state, "logs") });
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
   const host = await progress.step(
     "machine",
-    () => startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, report, signal, fail: failure.reject }),
+    () =>
+      startMachineProcess({ places, progress, settings, system, envoy, trustDomain, pods, report, faults, signal, fail: failure.reject }),
     () => Object.keys(settings.outside).join(", "),
   );
-  closers.push(() => host.stop({ graceMs: STOP_GRACE_MS, atOnce: impatience }));
+  // What ends now was told to.
+  closers.push(
+    () => host.stop({ graceMs: STOP_GRACE_MS, atOnce: impatience }),
+    () => faults.close(),
+  );
   const notReady = await progress.step(
     "workloads",
     () => unlessAborted(Promise.race([workloadsReady(options, pods), failure.promise]), signal),

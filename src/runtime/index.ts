@@ -1,4 +1,6 @@
 /** Runs Deployments and StatefulSets as processes where there is no cluster: `startHost` outside of the namespaces, `startMachine` inside. */
+export { findImage } from "./container-command.ts";
+export { toDesiredWorkload } from "./deployment.ts";
 export { type Host, type HostOptions, startHost } from "./host.ts";
 export { type ObservedPod, type WaitedFor } from "./kubelet.ts";
 export { endChild, keepRunning } from "./keep-running.ts";

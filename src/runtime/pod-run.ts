@@ -11,6 +11,8 @@ import { retry } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 const RETRY_MS = 500;
+/** What resolves by itself within the first seconds would look like a fault in the log. */
+const QUIET_MS = 5000;
 const ENDPOINT_GONE_MS = 2000;
 /** Control plane or agent may be gone already when everything ends. */
 const ANSWER_MS = 3000;
@@ -252,12 +254,14 @@ export class PodRun {
 
   /** Tries until it works or the pod stops; what failed is the pod's message meanwhile. */
   #retry<T>(what: "network" | "proxy", attempt: () => Promise<T>): Promise<T | undefined> {
+    const since = performance.now();
+    let logged = "";
     const onFailure = (thrown: unknown) => {
       const { code, message: reason } = MeshError.from(thrown);
       // The agent starts beside the first pods, and anew where it ended: no fault of a pod's, and nothing for its log.
       const waits = what === "proxy" && code === "network";
       const message = waits ? "waits for the agent" : `${what}: ${reason}`;
-      if (message !== this.#message && !waits) this.#log.write(`[kumiko] ${message}\n`);
+      if (!waits && message !== logged && performance.now() - since >= QUIET_MS) this.#log.write(`[kumiko] ${(logged = message)}\n`);
       this.#message = message;
       this.#changed();
     };

@@ -55,7 +55,7 @@ export function toPodDocument(pod: DesiredPod, status: PodStatus): PodDocument {
   const condition = (type: string, isTrue: boolean) => ({
     type,
     status: isTrue ? "True" : "False",
-    ...(isTrue ? {} : { message: status.message }),
+    ...(isTrue ? {} : status.terminating ? { reason: "Terminating", message: "stopping" } : { message: status.message }),
   });
   return {
     apiVersion: "v1",

@@ -1,0 +1,29 @@
+import type { AdminBackend, HeldResource } from "./backend.ts";
+
+interface WorkloadSpec {
+  readonly spec?: { readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> } };
+}
+
+interface PodStatus {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+/** What a controller would write into a Deployment or StatefulSet: how many of its Pods there are, and how many are ready. */
+export function replicaStatus(backend: AdminBackend, { resource }: HeldResource): Readonly<Record<string, number>> | undefined {
+  if (resource.kind !== "Deployment" && resource.kind !== "StatefulSet") return undefined;
+  const { name, namespace } = resource.metadata;
+  const wanted = Object.entries((resource.body as WorkloadSpec).spec?.selector?.matchLabels ?? {});
+  const pods = backend.list("Pod").filter(({ resource: pod }) => {
+    const { metadata } = pod;
+    // Two workloads may select by the same labels; a Pod is named for the one that made it.
+    const isOwn = metadata.namespace === namespace && metadata.name.startsWith(`${name}-`);
+    return isOwn && wanted.every(([key, value]) => metadata.labels[key] === value);
+  });
+  const ready = pods.filter(isReady).length;
+  return { replicas: pods.length, readyReplicas: ready, availableReplicas: ready };
+}
+
+function isReady({ resource }: HeldResource): boolean {
+  const { conditions = [] } = (resource.body as PodStatus).status ?? {};
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+}
