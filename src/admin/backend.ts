@@ -1,3 +1,4 @@
+import type { AccessLogSettings } from "../mesh/index.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { SourcePosition } from "../model/position.ts";
@@ -102,6 +103,9 @@ export type ProxyConfigState =
 
 /** What translation made for one proxy; `locate` answers for a generated node's origin in the current resources. */
 export interface ProxyConfig {
+  readonly type: "sidecar" | "router";
+  /** Where it writes a line for a request or connection, and for which; absent: nowhere. */
+  readonly accessLog?: AccessLogSettings;
   readonly snapshot: Snapshot;
   readonly locate: (origin: Origin) => SourcePosition | undefined;
 }

@@ -21,6 +21,7 @@ export type {
   WriteResult,
 } from "./backend.ts";
 export type { ClusterRow, EndpointRow } from "./cluster-view.ts";
+export type { Decider, DecidersAnswer } from "./log-lines.ts";
 export type { ListenerRow } from "./listener-view.ts";
 export type { RouteRow } from "./route-view.ts";
 export type { SecretRow } from "./secret-view.ts";

@@ -5,6 +5,7 @@ import { toInlineRouteRows, toListenerRows } from "./listener-view.ts";
 import type { Answer } from "./resources.ts";
 import { toRouteRows } from "./route-view.ts";
 import { bootstrapOf, type ConfigDump, toSecretRows } from "./secret-view.ts";
+import { decidersOf } from "./log-lines.ts";
 import { readHostState } from "./host-state.ts";
 import { Refusal } from "./status-object.ts";
 
@@ -107,8 +108,17 @@ export async function writeMesh(backend: AdminBackend, path: readonly string[], 
       backend.reportHost(readHostState(body));
       return { code: 200, body: {} };
     default:
-      throw unknown(path);
+      return readDeciders(backend, path, body);
   }
+}
+
+/** `proxies/NS/NAME/deciders` with `{lines}`: which resources made the proxy end them so. It changes nothing. */
+function readDeciders(backend: AdminBackend, path: readonly string[], body: Document): Answer {
+  const [version, what, namespace = "", name = "", view, ...rest] = path;
+  if (version !== "v1" || what !== "proxies" || view !== "deciders" || rest.length > 0) throw unknown(path);
+  const config = backend.configOf({ namespace, name });
+  if (config === undefined) throw noProxy({ namespace, name });
+  return { code: 200, body: decidersOf(body["lines"], { namespace, name, type: config.type }, config) };
 }
 
 /** `{namespace, name, serviceAccount?, labels?, address?, gateway?, ttlSeconds?}`: a token that admits one machine, once, as that workload. */

@@ -70,6 +70,30 @@ async function start(over: Partial<AdminBackend> = {}): Promise<void> {
 
 const call = (path: string, options?: Call) => callSocket(join(folder, "admin.sock"), path, options);
 
+describe("POST …/deciders", () => {
+  const accessLog = { path: "/dev/stdout", lines: "errors" } as const;
+  const config = { type: "sidecar" as const, accessLog, snapshot: new Map(), locate: () => undefined };
+  const ask = (body: unknown, name = "users-1") => call(`/kumiko/v1/proxies/shop/${name}/deciders`, { method: "POST", body });
+
+  beforeEach(() => start({ configOf: ({ name }) => (name === "users-1" ? config : undefined) }));
+
+  test("has an answer for each line, in order, also where nothing is known of it", async () => {
+    const lines = [{ status: 403, response_code_details: "rbac_access_denied_matched_policy[none]", upstream_cluster: "inbound|80||" }, {}];
+    expect((await ask({ lines })).body).toEqual({ items: [[{ resource: "Profile/zero-trust", source: "" }], []], accessLog });
+  });
+
+  test.each([{}, { lines: {} }, { lines: [1] }, { lines: [null] }, { lines: [[]] }, { lines: Array.from({ length: 1001 }, () => ({})) }])(
+    "refuses what is no list of lines (%#)",
+    async (body) => {
+      expect((await ask(body)).code).toBe(422);
+    },
+  );
+
+  test("of a proxy that never was is not found", async () => {
+    expect((await ask({ lines: [] }, "nobody")).code).toBe(404);
+  });
+});
+
 describe("the socket", () => {
   test("can be opened by its owner alone", async () => {
     await start();

@@ -39,7 +39,7 @@ async function view(
 ): Promise<readonly Record<string, unknown>[]> {
   const locate = ({ ref, path }: Origin) =>
     ref.name === "gone" ? undefined : { file: `${ref.name}.yaml`, line: path.length + 1, column: 1 };
-  const backend = fakeBackend({ configs: { "shop/users-1": { snapshot: snapshotOf(resources), locate } }, configDump });
+  const backend = fakeBackend({ configs: { "shop/users-1": { type: "sidecar", snapshot: snapshotOf(resources), locate } }, configDump });
   const { body } = await readMesh(backend, ["v1", "proxies", "shop", "users-1", name]);
   return (body as { readonly items: readonly Record<string, unknown>[] }).items;
 }

@@ -150,5 +150,12 @@ function configOf(
   { namespace, name }: { readonly namespace: string; readonly name: string },
 ): ProxyConfig | undefined {
   const record = live.records.find(namespace, name);
-  return record === undefined ? undefined : { snapshot: live.snapshotFor(record.proxy), locate: (origin) => live.locate(origin) };
+  if (record === undefined) return undefined;
+  const { accessLog } = live.world.mesh.settings;
+  return {
+    type: record.proxy.type,
+    ...(accessLog !== undefined && { accessLog }),
+    snapshot: live.snapshotFor(record.proxy),
+    locate: (origin) => live.locate(origin),
+  };
 }

@@ -14,4 +14,7 @@ export type {
   WorkloadRef,
 } from "./decision.ts";
 export { evaluate } from "./evaluate.ts";
+export { type Place, originsOf, OriginTable } from "./origin-table.ts";
+export type { ProxyLogLine } from "./proxy-log-line.ts";
+export { answeredItself, refusedConnection, type Verdict, verdictOf } from "./verdict-line.ts";
 export { findVirtualHost } from "./virtual-host-match.ts";

@@ -8,7 +8,7 @@ export { type EndpointPort, type EndpointSet, type ServiceEndpoint } from "./end
 export { type Finding, toDiagnostics } from "./finding.ts";
 export { type Gateway, type GatewayServer } from "./gateways.ts";
 export { type Mesh, createMesh } from "./mesh.ts";
-export { type MeshSettings, type MeshSettingsOptions, resolveMeshSettings } from "./mesh-settings.ts";
+export { type AccessLogSettings, type MeshSettings, type MeshSettingsOptions, resolveMeshSettings } from "./mesh-settings.ts";
 export { type PoliciesOf, type PolicyKind } from "./policies.ts";
 export { type ProxyView, type Scope, scopeFor } from "./scope.ts";
 export { MESH_GATEWAY, qualifyGateway, type VirtualService, type VirtualServiceSpec } from "./virtual-services.ts";

@@ -1,4 +1,5 @@
-import type { Arrival, ClientReport, ProxyLogLine } from "../meshtest/real/exchange.ts";
+import type { ProxyLogLine } from "../evaluate/index.ts";
+import type { Arrival, ClientReport } from "../meshtest/real/exchange.ts";
 import type { Sender } from "../meshtest/real/lab.ts";
 
 /** A workload of the namespace `shop`. */

@@ -1,7 +1,7 @@
-import type { WorkloadRef } from "../../evaluate/index.ts";
+import type { ProxyLogLine, WorkloadRef } from "../../evaluate/index.ts";
 import type { TestMesh } from "../test-mesh.ts";
 import { endpointsOf } from "./cluster-endpoints.ts";
-import type { ClientOrder, Exchange, ProxyLogLine } from "./exchange.ts";
+import type { ClientOrder, Exchange } from "./exchange.ts";
 
 /**
  * Leaves out what authorizers were asked on the way (action CUSTOM): they are applications like any other, and a check looks like a request. One that

@@ -1,7 +1,8 @@
+import type { ProxyLogLine } from "../../evaluate/index.ts";
 import { describe, expect, test } from "vitest";
 import { arrival, inbound, outbound, response, shop, WEB } from "../../testing/lab-exchange.ts";
 import { toConversations } from "./conversation.ts";
-import type { Arrival, ClientReport, Exchange, ProxyLogLine } from "./exchange.ts";
+import type { Arrival, ClientReport, Exchange } from "./exchange.ts";
 
 const at = (id: string, name: string): Arrival => arrival({ at: `shop/${name}` }, { headers: [["x-request-id", id]] });
 const bytes = (name: string): Arrival => ({ at: `shop/${name}`, port: 9090, peerAddress: "", tls: false, bytes: "x" });

@@ -1,4 +1,5 @@
-import type { Arrival, ClientReport, Exchange, ProxyLogLine } from "./exchange.ts";
+import type { ProxyLogLine } from "../../evaluate/index.ts";
+import type { Arrival, ClientReport, Exchange } from "./exchange.ts";
 import type { Sender } from "./lab.ts";
 import { isShadow } from "./mirrors.ts";
 

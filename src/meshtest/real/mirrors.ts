@@ -1,8 +1,8 @@
+import { OriginTable, type ProxyLogLine } from "../../evaluate/index.ts";
 import type { RouteConfiguration } from "../../gen/envoy/config/route/v3/route_pb.js";
 import type { RouteAction } from "../../gen/envoy/config/route/v3/route_components_pb.js";
 import type { TestMesh } from "../test-mesh.ts";
-import type { Exchange, ProxyLogLine } from "./exchange.ts";
-import { OriginTable } from "./origin-table.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Envoy marks the host of a copy. */
 export function isShadow(authority: string | undefined): boolean {
@@ -14,7 +14,7 @@ export function isShadow(authority: string | undefined): boolean {
  * share of them are not waited for.
  */
 export function haveMirrorsCome({ arrivals, log }: Exchange, mesh: TestMesh): boolean {
-  const table = new OriginTable(mesh);
+  const table = new OriginTable((workload) => mesh.proxyOf(workload)?.snapshot);
   const wanted = log.filter(({ direction }) => direction !== "inbound").reduce((sum, line) => sum + mirrorsOf(line, table), 0);
   const arrived = arrivals.filter(({ request }) => isShadow(request?.authority)).length;
   const logged = log.filter(({ direction, authority }) => direction === "inbound" && isShadow(authority)).length;

@@ -1,7 +1,4 @@
-import type { Step } from "../../evaluate/index.ts";
-import type { ProxyLogLine } from "./exchange.ts";
-import { originsOf, type OriginTable, type Place } from "./origin-table.ts";
-import type { Verdict } from "./verdict-line.ts";
+import { originsOf, type OriginTable, type Place, type ProxyLogLine, type Step, type Verdict } from "../../evaluate/index.ts";
 
 /** The way of a request as the proxies' logs tell it, with what each thing in them came from. */
 export function stepsOf(lines: readonly ProxyLogLine[], verdict: Verdict | undefined, table: OriginTable): readonly Step[] {

@@ -1,12 +1,12 @@
+import type { Outcome, ProxyLogLine, ResponseOutcome } from "../../evaluate/index.ts";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Outcome, ResponseOutcome } from "../../evaluate/index.ts";
 import { formatRef } from "../../model/resource.ts";
 import { loadMeshTests } from "../../testing/load-mesh-test.ts";
 import { arrival, connection, inbound, outbound, response, shop, WEB, WEB_ID } from "../../testing/lab-exchange.ts";
 import { TestIssuers } from "../issuers.ts";
 import { pathOf } from "../result.ts";
 import { TestMesh } from "../test-mesh.ts";
-import type { Arrival, ClientOrder, ClientReport, ProxyLogLine } from "./exchange.ts";
+import type { Arrival, ClientOrder, ClientReport } from "./exchange.ts";
 import type { Sender } from "./lab.ts";
 import { toDecision } from "./to-decision.ts";
 

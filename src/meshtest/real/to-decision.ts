@@ -1,16 +1,28 @@
+import {
+  answeredItself,
+  type Decision,
+  originsOf,
+  OriginTable,
+  type Outcome,
+  type ProxyLogLine,
+  type Received,
+  refusedConnection,
+  type ResponseOutcome,
+  type Target,
+  type Verdict,
+  verdictOf,
+  type WorkloadRef,
+} from "../../evaluate/index.ts";
 import { GRPC_STATUS } from "../../base/grpc-status.ts";
-import type { Decision, Outcome, Received, ResponseOutcome, Target, WorkloadRef } from "../../evaluate/index.ts";
 import { MeshError } from "../../model/error.ts";
 import type { Call } from "../document.ts";
 import { externalHost } from "../names.ts";
 import type { TestMesh } from "../test-mesh.ts";
 import { withoutChecks } from "./checks.ts";
 import { type Conversation, toConversations } from "./conversation.ts";
-import type { Arrival, ClientOrder, ClientReport, Exchange, ProxyLogLine } from "./exchange.ts";
+import type { Arrival, ClientOrder, ClientReport, Exchange } from "./exchange.ts";
 import type { Sender } from "./lab.ts";
-import { originsOf, OriginTable } from "./origin-table.ts";
 import { stepsOf } from "./steps.ts";
-import { answeredItself, refusedConnection, type Verdict, verdictOf } from "./verdict-line.ts";
 
 export interface Seen {
   readonly call: Call;
@@ -27,7 +39,7 @@ export interface Seen {
 export function toDecision({ call, sender, orders, exchange, mesh }: Seen): Decision {
   const late = exchange.reports.find(({ kind }) => kind === "timeout");
   if (late !== undefined) throw new MeshError("timeout", `there was no answer within ${Math.round(late.elapsedMs / 1000)} s`);
-  const table = new OriginTable(mesh);
+  const table = new OriginTable((workload) => mesh.proxyOf(workload)?.snapshot);
   const issuers = call.request.tokens.map(({ issuer }) => issuer);
   const ways = conversationsOf(withoutChecks(exchange, orders, mesh), { sender, orders, mesh }).map((conversation, i) =>
     toOutcome({ conversation, sender, order: orders[i], mesh, table, verdict: verdictOf(conversation.lines, issuers, table) }),

@@ -26,6 +26,8 @@ const CONNECTION: JsonObject = {
   downstream_local_address: "%DOWNSTREAM_LOCAL_ADDRESS%",
   downstream_remote_address: "%DOWNSTREAM_REMOTE_ADDRESS%",
   requested_server_name: "%REQUESTED_SERVER_NAME%",
+  // Leads to what was declared for this port, also where no route was found.
+  filter_chain: "%FILTER_CHAIN_NAME%",
   peer: "%DOWNSTREAM_PEER_URI_SAN%",
 };
 

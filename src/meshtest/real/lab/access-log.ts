@@ -1,3 +1,4 @@
+import type { ProxyLogLine } from "../../../evaluate/index.ts";
 import { create, fromBinary, type JsonObject } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { type AccessLog, AccessLogSchema } from "../../../gen/envoy/config/accesslog/v3/accesslog_pb.js";
@@ -18,7 +19,6 @@ import { TcpProxySchema } from "../../../gen/envoy/extensions/filters/network/tc
 import type { Proxy } from "../../../model/proxy.ts";
 import { encodeResource, packAny, typeUrlOf } from "../../../translate/envoy/any.ts";
 import type { EnvoyResource } from "../../../translate/envoy/resource.ts";
-import type { ProxyLogLine } from "../exchange.ts";
 
 /** Of both kinds of line; what Envoy has no value for is left out. */
 const CONNECTION: JsonObject = {

@@ -1,5 +1,4 @@
-import type { WorkloadRef } from "../../../evaluate/index.ts";
-import type { ProxyLogLine } from "../exchange.ts";
+import type { ProxyLogLine, WorkloadRef } from "../../../evaluate/index.ts";
 import { type RawLogLine, readLogLine } from "./access-log.ts";
 import { Wake } from "./wake.ts";
 

@@ -1,16 +1,15 @@
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
-import type { WorkloadRef } from "../../evaluate/index.ts";
-import type { TypedExtensionConfig } from "../../gen/envoy/config/core/v3/extension_pb.js";
-import { TrafficDirection } from "../../gen/envoy/config/core/v3/base_pb.js";
-import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
-import type { RouteConfiguration } from "../../gen/envoy/config/route/v3/route_pb.js";
-import { JwtAuthenticationSchema } from "../../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
-import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { findVirtualHost } from "../../evaluate/index.ts";
-import type { Origin } from "../../model/origin.ts";
-import type { EnvoyResource, ResourceType, Snapshot } from "../../translate/index.ts";
-import type { TestMesh } from "../test-mesh.ts";
-import type { ProxyLogLine } from "./exchange.ts";
+import type { WorkloadRef } from "./decision.ts";
+import type { TypedExtensionConfig } from "../gen/envoy/config/core/v3/extension_pb.js";
+import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
+import type { Listener } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.js";
+import { JwtAuthenticationSchema } from "../gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js";
+import { HttpConnectionManagerSchema } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { Origin } from "../model/origin.ts";
+import type { EnvoyResource, ResourceType, Snapshot } from "../translate/index.ts";
+import type { ProxyLogLine } from "./proxy-log-line.ts";
+import { findVirtualHost } from "./virtual-host-match.ts";
 
 /** A node of a generated resource. */
 export interface Place {
@@ -35,14 +34,14 @@ function isOf(slot: EnvoyResource, policy: string): boolean {
 
 /** Finds the generated node that a line of an access log names, and so the resource with its line in a file. */
 export class OriginTable {
-  readonly #mesh: TestMesh;
+  readonly #snapshotOf: (workload: WorkloadRef) => Snapshot | undefined;
 
-  constructor(mesh: TestMesh) {
-    this.#mesh = mesh;
+  constructor(snapshotOf: (workload: WorkloadRef) => Snapshot | undefined) {
+    this.#snapshotOf = snapshotOf;
   }
 
   find(workload: WorkloadRef, type: ResourceType, name: string | undefined): EnvoyResource | undefined {
-    return name === undefined ? undefined : this.#snapshot(workload)?.get(type)?.get(name);
+    return name === undefined ? undefined : this.#snapshotOf(workload)?.get(type)?.get(name);
   }
 
   listener({ workload, listener, filterChain }: ProxyLogLine): EnvoyResource | undefined {
@@ -127,11 +126,7 @@ export class OriginTable {
   }
 
   #all(workload: WorkloadRef, type: ResourceType): readonly EnvoyResource[] {
-    return [...(this.#snapshot(workload)?.get(type)?.values() ?? [])];
-  }
-
-  #snapshot(workload: WorkloadRef): Snapshot | undefined {
-    return this.#mesh.proxyOf(workload)?.snapshot;
+    return [...(this.#snapshotOf(workload)?.get(type)?.values() ?? [])];
   }
 }
 

@@ -1,9 +1,9 @@
-import type { Outcome } from "../../evaluate/index.ts";
-import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
-import { TrafficDirection } from "../../gen/envoy/config/core/v3/base_pb.js";
-import type { EnvoyResource } from "../../translate/index.ts";
-import type { ProxyLogLine } from "./exchange.ts";
+import type { Outcome } from "./decision.ts";
+import type { Listener } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import { TrafficDirection } from "../gen/envoy/config/core/v3/base_pb.js";
+import type { EnvoyResource } from "../translate/index.ts";
 import { originsOf, type OriginTable, type Place } from "./origin-table.ts";
+import type { ProxyLogLine } from "./proxy-log-line.ts";
 
 type Because = Outcome["because"];
 
