@@ -30,8 +30,9 @@ export async function kumiko(
     const { stdout, stderr } = await run(program, [...args], options);
     return { code: 0, stdout, stderr };
   } catch (error) {
-    const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string };
-    return { code: typeof code === "number" ? code : -1, stdout: stdout ?? "", stderr: stderr ?? String(error) };
+    const { code, killed, stdout, stderr } = error as { code?: number; killed?: boolean; stdout?: string; stderr?: string };
+    // One that had to be ended is no result of its own, whatever code it ended with.
+    return { code: typeof code === "number" && killed !== true ? code : -1, stdout: stdout ?? "", stderr: stderr ?? String(error) };
   }
 }
 
