@@ -4,7 +4,7 @@ import { people, remarkOf } from "./catalogue.ts";
 import type { ChatLine } from "./chat-line.ts";
 import type { Answer, Call, Gateway } from "./gateway.ts";
 import type { SignIns } from "./members.ts";
-import { movieOf, sha256Of } from "./movie.ts";
+import { MOVIE_TYPE, movieOf, sha256Of } from "./movie.ts";
 import type { Kind } from "./plan.ts";
 import { type Random, uuidOf } from "./random.ts";
 import type { Member, World } from "./seed.ts";
@@ -133,7 +133,7 @@ async function upload(parts: FlowParts, { random, mark, measure }: Turn): Promis
   const { id } = await measure("create video", () => askFor(Video, gateway, { ...videos, method: "POST", json: { title } }));
   const body = movieOf(mark, 16_384 + random.below(131_072));
   const path = `/api/v1/videos/${id}/content`;
-  const headers = { "content-type": "video/mp4" };
+  const headers = { "content-type": MOVIE_TYPE };
   await measure("upload", () => ask(gateway, { ...videos, path, method: "PUT", headers, body }, 200));
   acknowledged.uploads.push({ id, token, sha256: sha256Of(body) });
   if (random.below(PUBLISH_ONE_OF) > 0) return;

@@ -1,18 +1,38 @@
 import { createCipheriv, createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
-/** An MP4's first box, and a box of media data behind it that fills the rest. */
-const HEAD = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from("ftypisom\0\0\x02\0isomiso2mp41", "latin1").subarray(0, 20)]);
+const FILMS = join(import.meta.dirname, "../films");
 
-/** A small file of a name's own, always the same bytes. Nothing can be seen in it. */
+/** Short films of our own (films/make.sh), a few kB each: WebM, VP9. */
+const films = readdirSync(FILMS)
+  .filter((name) => name.endsWith(".webm"))
+  .toSorted()
+  .map((name) => readFileSync(join(FILMS, name)));
+
+export const MOVIE_TYPE = "video/webm";
+
+/** The ID of an element that players skip (RFC 8794, 11.3.2), and a length in eight bytes, 56 bits of which count. */
+const VOID_ID = 0xec;
+const VOID_HEAD_BYTES = 9;
+const LENGTH_MARKER = 1n << 56n;
+
+/**
+ * A film of a name's own, always the same bytes: one of a few that can be watched, and behind it noise that players skip, up to the size.
+ *
+ * @throws where the size is too small for a film.
+ */
 export function movieOf(name: string, sizeBytes: number): Buffer {
-  const rest = Math.max(0, sizeBytes - HEAD.length - 8);
-  const box = Buffer.alloc(8);
-  box.writeUInt32BE(rest + 8, 0);
-  box.write("mdat", 4, "latin1");
   const key = createHash("sha256").update(name).digest();
+  const film = films[key.readUInt32BE(0) % films.length] ?? Buffer.alloc(0);
+  const rest = sizeBytes - film.length - VOID_HEAD_BYTES;
+  if (rest < 0) throw new Error(`a movie has ${film.length + VOID_HEAD_BYTES} bytes at least, not ${sizeBytes}`);
+  const head = Buffer.alloc(VOID_HEAD_BYTES);
+  head.writeUInt8(VOID_ID, 0);
+  head.writeBigUInt64BE(LENGTH_MARKER | BigInt(rest), 1);
   // A cipher's stream is the quickest source of bytes that don't compress.
   const noise = createCipheriv("aes-256-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(rest));
-  return Buffer.concat([HEAD, box, noise]);
+  return Buffer.concat([film, head, noise]);
 }
 
 /** As the API tells of a content. */

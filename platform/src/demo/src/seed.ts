@@ -3,7 +3,7 @@ import { MESSAGES_PER_ROOM, movies, people, remarkOf, roomNames } from "./catalo
 import type { Gateway } from "./gateway.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { SignIns } from "./members.ts";
-import { movieOf } from "./movie.ts";
+import { MOVIE_TYPE, movieOf } from "./movie.ts";
 import { uuidOf } from "./random.ts";
 
 export interface Member {
@@ -58,7 +58,7 @@ async function seedVideos(gateway: Gateway, members: readonly Member[], moderato
     const json = { title, description: "Part of the demo data." };
     const video = there.get(title) ?? (await askFor(Video, gateway, { ...list, method: "POST", token, json }));
     if (video.content === null) {
-      const headers = { "content-type": "video/mp4" };
+      const headers = { "content-type": MOVIE_TYPE };
       const path = `/api/v1/videos/${video.id}/content`;
       await ask(gateway, { ...list, path, method: "PUT", token, headers, body: movieOf(title, sizeBytes) }, 200);
     }
