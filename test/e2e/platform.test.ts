@@ -226,6 +226,7 @@ describe("S1-04: every request from outside needs a good token", () => {
 
 describe("S1-05 and S1-11, flow 3.2: user-service calls video-service's admin API", () => {
   const publish = (video: string, token: string) => platform.api(`${USERS}/moderation/videos/${video}/publish`, { method: "POST", token });
+  const queue = (token: string) => platform.api(`${USERS}/moderation/videos`, { token });
   const find = async (video: string, token: string) => platform.api(`${VIDEOS}/${video}`, { token });
   /** video-service itself published the one, and saw nothing of who may not: that was refused in front of it. */
   const expectOnlyInLog = async (video: string, refused: string) => {
@@ -236,11 +237,20 @@ describe("S1-05 and S1-11, flow 3.2: user-service calls video-service's admin AP
 
   test("an admin publishes; a user is refused by the mesh, and nothing is published", async () => {
     const [refused, video] = [await createVideo(alice), await createVideo(alice)];
-    expect(await find(video, bob)).toMatchObject({ status: 404 });
+    const carol = await platform.token("carol");
+    expect(await find(video, carol)).toMatchObject({ status: 404 });
+    expect(await queue(alice)).toMatchObject({ status: 403 });
+    expect((JSON.parse((await queue(bob)).body) as { videos: { id: string }[] }).videos.map(({ id }) => id)).toContain(video);
     expect(await publish(refused, alice)).toMatchObject({ status: 403 });
     const published = await publish(video, bob);
     expect(published.status, published.body).toBe(200);
-    expect(JSON.parse((await find(video, bob)).body)).toMatchObject({ id: video, owner: "alice", status: "published" });
+    expect(JSON.parse((await find(video, carol)).body)).toMatchObject({
+      id: video,
+      owner: "alice",
+      ownerName: "Alice Aoki",
+      status: "published",
+    });
+    expect((await queue(bob)).body).not.toContain(video);
     expect(JSON.parse((await find(refused, alice)).body)).toMatchObject({ status: "draft" });
     await expectOnlyInLog(video, refused);
   });

@@ -17,12 +17,18 @@ const events: UserEvents = {
 };
 const calls: unknown[] = [];
 const moderation: Moderation = {
+  queue: async ({ limit, after }, headers) => {
+    if (headers.authorization !== admin.authorization) throw new Problem(403, "Forbidden");
+    calls.push([limit, after]);
+    return { videos: [], next: null, secret: 1 };
+  },
   publish: async (videoId, headers) => {
     calls.push([videoId, headers.authorization]);
     if (videoId.endsWith("f")) throw new Problem(403, "Forbidden");
     return {
       id: videoId,
       owner: "alice",
+      ownerName: null,
       title: "t",
       description: "",
       status: "published",
@@ -66,6 +72,7 @@ const build = () => {
 };
 const bearer = (claims: object) => ({ authorization: `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln` });
 const alice = bearer({ sub: "alice", email: "alice@example.com" });
+const admin = bearer({ sub: "bob", role: "admin" });
 const signUp = (server = build(), headers: Record<string, string> = alice, displayName: unknown = " Alice ") =>
   server.inject({ method: "POST", url: "/api/v1/users", headers, payload: { displayName } });
 
@@ -239,6 +246,17 @@ describe("moderation", () => {
   test("an answer of the video service that does not fit the API is a 500", async () => {
     const url = "/api/v1/users/moderation/videos/00000000-0000-4000-8000-000000000000/take-down";
     expect((await build().inject({ method: "POST", url, headers: alice })).statusCode).toBe(500);
+  });
+
+  test.each([
+    { title: "a page of what waits", query: "", headers: admin, status: 200, asked: [[20, undefined]] },
+    { title: "the next one", query: "?limit=5&after=abc", headers: admin, status: 200, asked: [[5, "abc"]] },
+    { title: "more than fits an answer", query: "?limit=41", headers: admin, status: 400, asked: [] },
+    { title: "it for a member", query: "", headers: alice, status: 403, asked: [] },
+  ])("asked for $title, answers $status", async ({ query, headers, status, asked }) => {
+    const answer = await build().inject({ url: `/api/v1/users/moderation/videos${query}`, headers });
+    expect([answer.statusCode, calls]).toEqual([status, asked]);
+    expect(answer.body).not.toContain("secret");
   });
 
   test("a refusal of the video service reaches the caller", async () => {

@@ -90,6 +90,10 @@ function addOthers(server: FastifyInstance, { users, api }: UserServiceParts): v
 }
 
 function addModeration(server: FastifyInstance, { moderation, api }: UserServiceParts): void {
+  server.route<{ Querystring: { limit: number; after?: string } }>({
+    ...api.operation("moderationQueue"),
+    handler: async ({ query: { limit, after }, headers }) => moderation.queue({ limit, after }, headers),
+  });
   server.route<{ Params: { videoId: string } }>({
     ...api.operation("moderatePublish"),
     handler: async (request) => moderation.publish(request.params.videoId, request.headers),

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { type ApiDocument, Problem, readCaller } from "@platform/service-kit";
+import { type ApiDocument, type Caller, Problem, readCaller } from "@platform/service-kit";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { select } from "./content/conditions.ts";
 import { inspect, mediaTypes, tooLarge } from "./content/inspect.ts";
 import type { ContentStore } from "./content/store.ts";
-import type { Content, Video } from "./video-row.ts";
+import { type Content, isVisible, type Video } from "./video-row.ts";
 import type { Videos } from "./videos.ts";
 
 export interface ContentParts {
@@ -31,9 +31,9 @@ export function addContent(server: FastifyInstance, parts: ContentParts): void {
     ...parts.api.operation("streamContent"),
     method: ["GET", "HEAD"],
     async handler(request, reply) {
-      const { sub } = readCaller(request.headers);
+      const caller = readCaller(request.headers);
       const video = await parts.videos.find(request.params.videoId);
-      const visible = video !== undefined && (video.status === "published" || video.owner === sub) ? video : undefined;
+      const visible = video !== undefined && isVisible(video, caller) ? video : undefined;
       if (visible?.content == null) throw new Problem(404, "Not found", { detail: "no such content" });
       return sendContent(reply, visible.content, parts.store);
     },
@@ -44,15 +44,15 @@ function addUpload(server: FastifyInstance, { videos, store, api, maxBytes }: Co
   server.route<VideoParams & { Body: IncomingMessage }>({
     ...api.operation("uploadContent"),
     async handler(request) {
-      const { sub } = readCaller(request.headers);
+      const caller = readCaller(request.headers);
       const { videoId } = request.params;
-      checkDraft(await videos.find(videoId), sub);
+      checkDraft(await videos.find(videoId), caller);
       if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
       const mediaType = (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
       // What is refused in the middle is read to its end and thrown away: a connection that is cut would take the answer with it.
       const inspection = inspect(request.body.iterator({ destroyOnReturn: false }), mediaType, maxBytes);
       const key = await store.write(inspection.bytes);
-      const set = await videos.setContent(videoId, sub, { key, mediaType, ...inspection.result() });
+      const set = await videos.setContent(videoId, caller.sub, { key, mediaType, ...inspection.result() });
       const unused = set === undefined ? key : set.replaced;
       if (unused !== undefined)
         await store.remove(unused).catch((error: unknown) => request.log.warn({ err: error }, "a content that nobody needs stays"));
@@ -63,10 +63,9 @@ function addUpload(server: FastifyInstance, { videos, store, api, maxBytes }: Co
 }
 
 /** What someone else keeps as a draft looks like what is not there. */
-function checkDraft(video: Video | undefined, subject: string): void {
-  const visible = video !== undefined && (video.status === "published" || video.owner === subject);
-  if (!visible) throw new Problem(404, "Not found", { detail: "no such video" });
-  if (video.owner !== subject) throw new Problem(403, "Forbidden", { detail: "the video is somebody else's" });
+function checkDraft(video: Video | undefined, caller: Caller): void {
+  if (video === undefined || !isVisible(video, caller)) throw new Problem(404, "Not found", { detail: "no such video" });
+  if (video.owner !== caller.sub) throw new Problem(403, "Forbidden", { detail: "the video is somebody else's" });
   if (video.status !== "draft") throw notADraft();
 }
 

@@ -34,8 +34,8 @@ beforeEach(async () => {
   await database.writer.query("DELETE FROM contents");
 });
 
-const bearer = (sub: string, role = "user") => ({
-  authorization: `Bearer e30.${Buffer.from(JSON.stringify({ sub, role })).toString("base64url")}.c2ln`,
+const bearer = (sub: string, role = "user", name?: string) => ({
+  authorization: `Bearer e30.${Buffer.from(JSON.stringify({ sub, role, name })).toString("base64url")}.c2ln`,
 });
 const [alice, carol, admin] = [bearer("alice"), bearer("carol"), bearer("bob", "admin")];
 const MAX_BYTES = 1_000_000;
@@ -55,6 +55,10 @@ type Action = "PublishVideo" | "TakeDownVideo";
 const administer = async (id: string, action: Action, headers = admin) => {
   const method = adminMethods(createVideos(database, events))[action];
   return (await method?.({ videoId: id }, { headers, log: build().log })) as { id: string; status: string; publishedAt?: unknown };
+};
+const listWaiting = async (request: { limit: number; after: string }, headers = admin) => {
+  const method = adminMethods(createVideos(database, events))["ListWaitingVideos"];
+  return (await method?.(request, { headers, log: build().log })) as { videos: { id: string }[]; next: string };
 };
 
 const MP4 = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from("ftypisom"), Buffer.alloc(500_000, 7)]);
@@ -77,6 +81,24 @@ describe("videos", () => {
     expect((await list(carol)).videos).toHaveLength(0);
     expect((await build().inject({ url: `/api/v1/videos/${id}`, headers: carol })).statusCode).toBe(404);
     expect((await build().inject({ url: `/api/v1/videos/${id}`, headers: alice })).statusCode).toBe(200);
+  });
+
+  test.each([
+    { title: "the name of whoever made it", name: " Alice 有栖 ", ownerName: "Alice 有栖" },
+    { title: "no name where the token had none", name: undefined, ownerName: null },
+    { title: "no name where the token's is empty", name: " ", ownerName: null },
+  ])("a new one carries $title", async ({ name, ownerName }) => {
+    const headers = bearer("alice", "user", name);
+    expect(await create("One", headers)).toMatchObject({ owner: "alice", ownerName });
+    expect((await list(alice)).videos).toMatchObject([{ ownerName }]);
+  });
+
+  test("a draft is seen by a moderator, who must look at it, though it is not among his videos", async () => {
+    const id = await createWithContent();
+    expect((await build().inject({ url: `/api/v1/videos/${id}`, headers: admin })).statusCode).toBe(200);
+    expect((await stream(id, admin)).statusCode).toBe(200);
+    expect((await list(admin)).videos).toEqual([]);
+    expect((await upload(id, { headers: admin })).statusCode).toBe(403);
   });
 
   test("a published one is seen by everyone, one that was taken down by its owner", async () => {
@@ -237,6 +259,33 @@ describe("the admin API", () => {
     await expect(administer(id, "PublishVideo", alice)).rejects.toMatchObject({ status: 403 });
     await expect(administer(id, "PublishVideo", {} as typeof alice)).rejects.toMatchObject({ status: 401 });
     expect((await list(carol)).videos).toEqual([]);
+  });
+
+  test("lists what waits: drafts with content, of everyone, the longest waiting first, each once", async () => {
+    const waiting = [await createWithContent("1"), await createWithContent("2")];
+    const { id: third } = await create("3", bearer("carol", "user", "Carol"));
+    await upload(third, { headers: carol });
+    waiting.push(third);
+    await create("without content");
+    for (const action of ["PublishVideo", "TakeDownVideo"] as const) await administer(await createWithContent(action), action);
+    const first = await listWaiting({ limit: 2, after: "" });
+    const second = await listWaiting({ limit: 2, after: first.next });
+    expect([...first.videos, ...second.videos].map(({ id }) => id)).toEqual(waiting);
+    expect(second).toMatchObject({
+      next: "",
+      videos: [{ owner: "carol", ownerName: "Carol", status: "STATUS_DRAFT", content: { sizeBytes: MP4.length } }],
+    });
+    await administer(waiting[0] ?? "", "PublishVideo");
+    expect((await listWaiting({ limit: 0, after: "" })).videos.map(({ id }) => id)).toEqual(waiting.slice(1));
+  });
+
+  test("shows the list to nobody else, and takes no page that is none", async () => {
+    await createWithContent();
+    await expect(listWaiting({ limit: 0, after: "" }, alice)).rejects.toMatchObject({ status: 403 });
+    await expect(listWaiting({ limit: 0, after: "" }, {} as typeof alice)).rejects.toMatchObject({ status: 401 });
+    for (const wrong of [{ limit: 41 }, { limit: -1 }, { after: "x" }]) {
+      await expect(listWaiting({ limit: 0, after: "", ...wrong })).rejects.toMatchObject({ status: 400 });
+    }
   });
 
   test.each(["PublishVideo", "TakeDownVideo"] as const)("%s knows no video that is not there, and no id that is none", async (action) => {

@@ -1,3 +1,5 @@
+import type { Caller } from "@platform/service-kit";
+
 export interface Content {
   readonly mediaType: string;
   readonly sizeBytes: number;
@@ -10,6 +12,7 @@ export interface Content {
 export interface Video {
   readonly id: string;
   readonly owner: string;
+  readonly ownerName: string | null;
   readonly title: string;
   readonly description: string;
   readonly status: "draft" | "published" | "taken-down";
@@ -19,10 +22,16 @@ export interface Video {
   readonly content: Content | null;
 }
 
+/** Whether somebody may see it: what is published, what is his own, and a moderator what he has to decide on. */
+export function isVisible({ status, owner }: Video, { sub, role }: Pick<Caller, "sub" | "role">): boolean {
+  return status === "published" || owner === sub || role === "admin";
+}
+
 /** A row of the table. */
 export interface Row {
   readonly id: string;
   readonly owner: string;
+  readonly owner_name: string | null;
   readonly title: string;
   readonly description: string;
   readonly status: Video["status"];
@@ -36,7 +45,7 @@ export interface Row {
 }
 
 export const VIDEO_COLUMNS =
-  "id, owner, title, description, status, created_at, published_at, content_key, content_type, content_bytes, content_sha256";
+  "id, owner, owner_name, title, description, status, created_at, published_at, content_key, content_type, content_bytes, content_sha256";
 
 export function toVideo(row: Row): Video;
 export function toVideo(row: Row | undefined): Video | undefined;
@@ -46,6 +55,7 @@ export function toVideo(row: Row | undefined): Video | undefined {
   return {
     id,
     owner,
+    ownerName: row.owner_name,
     title,
     description,
     status,

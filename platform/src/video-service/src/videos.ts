@@ -17,10 +17,12 @@ export interface NewContent {
 
 /** The videos in PostgreSQL. */
 export interface Videos {
-  create(video: { owner: string; title: string; description: string }): Promise<Video>;
+  create(video: { owner: string; ownerName: string | null; title: string; description: string }): Promise<Video>;
   find(id: string): Promise<Video | undefined>;
   /** Newest first: what is published, and what belongs to `viewer`. From the read replica: it may be a moment old. */
   list(page: { viewer: string; limit: number; after: ListPlace | undefined }): Promise<readonly Video[]>;
+  /** Drafts with content, oldest first. */
+  listWaiting(page: { limit: number; after: ListPlace | undefined }): Promise<readonly Video[]>;
   /** Undefined where the owner has no such draft (any more). `replaced` is the key of the content that was there. */
   setContent(id: string, owner: string, content: NewContent): Promise<{ video: Video; replaced: string | undefined } | undefined>;
   /** Undefined where there is no such video with content. Doing it twice changes nothing the second time. */
@@ -39,9 +41,9 @@ export interface VideoEvents {
 export function createVideos({ writer, reader }: Database, events: VideoEvents): Videos {
   const one = async (text: string, values: readonly unknown[]) => toVideo((await writer.query<Row>(text, [...values])).rows[0]);
   return {
-    async create({ owner, title, description }) {
-      const insert = `INSERT INTO videos (owner, title, description) VALUES ($1, $2, $3) RETURNING ${VIDEO_COLUMNS}`;
-      const video = await one(insert, [owner, title, description]);
+    async create({ owner, ownerName, title, description }) {
+      const insert = `INSERT INTO videos (owner, owner_name, title, description) VALUES ($1, $2, $3, $4) RETURNING ${VIDEO_COLUMNS}`;
+      const video = await one(insert, [owner, ownerName, title, description]);
       if (video === undefined) throw new Error("the database returned no row for the new video");
       return video;
     },
@@ -52,6 +54,16 @@ export function createVideos({ writer, reader }: Database, events: VideoEvents):
          WHERE (status = 'published' OR owner = $1) AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
          ORDER BY created_at DESC, id DESC LIMIT $4`,
         [viewer, after?.createdAt ?? null, after?.id ?? null, limit],
+      );
+      return rows.map((row) => toVideo(row));
+    },
+    async listWaiting({ limit, after }) {
+      // Not from the replica: what has just been decided on must not be asked for again.
+      const { rows } = await writer.query<Row>(
+        `SELECT ${VIDEO_COLUMNS} FROM videos
+         WHERE status = 'draft' AND content_key IS NOT NULL AND ($1::timestamptz IS NULL OR (created_at, id) > ($1, $2::uuid))
+         ORDER BY created_at, id LIMIT $3`,
+        [after?.createdAt ?? null, after?.id ?? null, limit],
       );
       return rows.map((row) => toVideo(row));
     },
