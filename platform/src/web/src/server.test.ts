@@ -60,12 +60,34 @@ describe("the page's server", () => {
     expect([again.statusCode, again.body]).toEqual([304, ""]);
   });
 
-  test.each(["/assets/index.html", "/assets/..%2Fmain.ts", "/assets/tsconfig.json", "/assets/__proto__", "/assets/"])(
-    "%s is not there",
-    async (url) => {
-      expect((await get(url)).statusCode).toBe(404);
-    },
-  );
+  test.each([
+    "/assets/index.html",
+    "/assets/missing.html",
+    "/assets/..%2Fmain.ts",
+    "/assets/tsconfig.json",
+    "/assets/__proto__",
+    "/assets/",
+  ])("%s is not there", async (url) => {
+    expect((await get(url)).statusCode).toBe(404);
+  });
+
+  test.each([
+    { url: "/nope", prefers: "ja,en;q=0.5", language: "ja", text: "ページが見つかりません" },
+    { url: "/nope/deeper?a=b", prefers: "en", language: "en", text: "There is no such page" },
+    { url: "/%3Cscript%3Ealert(1)%3C/script%3E", prefers: "", language: "en", text: "There is no such page" },
+    { url: "/api/v1/users", prefers: "", language: "en", text: "There is no such page" },
+  ])("at $url is a page that says in $language that nothing is there", async ({ url, prefers, language, text }) => {
+    const { statusCode, headers, body } = await get(url, { "accept-language": prefers });
+    expect([statusCode, headers["content-type"], headers["vary"]]).toEqual([404, "text/html; charset=utf-8", "accept-language"]);
+    expect(body).toContain(`<html lang="${language}">`);
+    expect(body).toContain(`<h1 data-text="missing">${text}</h1>`);
+    expect(body).not.toMatch(/<script|alert|"><\/(?:title|p|a)>/);
+  });
+
+  test("what is sent to nowhere is no page", async () => {
+    const answer = await server.inject({ method: "POST", url: "/nope" });
+    expect([answer.statusCode, answer.headers["content-type"]]).toEqual([404, "application/problem+json"]);
+  });
 
   test("the page is told of the identity provider", async () => {
     expect((await get("/config.json")).json()).toEqual(settings);

@@ -1,33 +1,50 @@
 import { addHealth, createServer, Problem, type ServerOptions } from "@platform/service-kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type OidcSettings } from "./page/oidc.ts";
-import { preferredLanguage } from "./page/text.ts";
+import { type Language, preferredLanguage, type TextKey, textOf } from "./page/text.ts";
 import { type PageFile, pageFile, readPageFiles } from "./page-files.ts";
 
 /** Serves the page: its document in the language that is asked for, its files, and what it has to know of the identity provider. */
 export function createWebServer(settings: OidcSettings, options: Omit<ServerOptions, "name">): FastifyInstance {
   const server = createServer({ ...options, name: "web" });
   const files = readPageFiles();
-  const document = files.get("index.html")?.body ?? "";
-  const documents = {
-    en: pageFile("text/html; charset=utf-8", document),
-    ja: pageFile("text/html; charset=utf-8", document.replace('<html lang="en">', '<html lang="ja">')),
-  };
+  const page = inBothLanguages(files.get("index.html")?.body ?? "");
+  const missing = inBothLanguages(files.get("missing.html")?.body ?? "");
   const config = pageFile("application/json", JSON.stringify(settings));
   const headers = securityHeaders(settings);
   server.addHook("onRequest", async (_, reply) => void reply.headers(headers));
   addHealth(server, {});
   server.get("/", async (request, reply) => {
     reply.header("vary", "accept-language");
-    return answer(request, reply, documents[preferredLanguage((request.headers["accept-language"] ?? "").split(","))]);
+    return answer(request, reply, page[languageOf(request)]);
   });
   server.get("/config.json", async (request, reply) => answer(request, reply, config));
   server.get<{ Params: { name: string } }>("/assets/:name", async (request, reply) => {
-    const file = request.params.name === "index.html" ? undefined : files.get(request.params.name);
+    const file = request.params.name.endsWith(".html") ? undefined : files.get(request.params.name);
     if (file === undefined) throw new Problem(404, "Not found");
     return answer(request, reply, file);
   });
+  // A page for a person who came by a wrong link; nothing of a path stands in it.
+  server.get("/*", async (request, reply) => {
+    const { type, body } = missing[languageOf(request)];
+    return reply.code(404).header("vary", "accept-language").type(type).send(body);
+  });
   return server;
+}
+
+/** A document in each language, with the texts that its elements name. */
+function inBothLanguages(document: string): Readonly<Record<Language, PageFile>> {
+  const inLanguage = (language: Language) => {
+    const text = document
+      .replace('<html lang="en">', `<html lang="${language}">`)
+      .replaceAll(/( data-text="([\w-]+)">)(?=<)/g, (_, tag: string, key: string) => tag + textOf(language, key as TextKey));
+    return pageFile("text/html; charset=utf-8", text);
+  };
+  return { en: inLanguage("en"), ja: inLanguage("ja") };
+}
+
+function languageOf({ headers }: FastifyRequest): Language {
+  return preferredLanguage((headers["accept-language"] ?? "").split(","));
 }
 
 function answer(request: FastifyRequest, reply: FastifyReply, file: PageFile): FastifyReply {

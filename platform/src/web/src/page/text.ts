@@ -66,6 +66,9 @@ const en = {
   providerAway: "The sign-in can't be reached from this browser: {url}",
   failed: "That did not work: {reason}",
   noAnswer: "no answer",
+  missing: "There is no such page",
+  missingText: "The address leads nowhere. Perhaps it was typed wrong, or what was there is gone.",
+  toStart: "To the start",
 } as const;
 
 export type TextKey = keyof typeof en;
@@ -138,6 +141,9 @@ const ja: Readonly<Record<TextKey, string>> = {
   providerAway: "このブラウザからサインインの提供元に接続できません：{url}",
   failed: "うまくいきませんでした：{reason}",
   noAnswer: "応答がありません",
+  missing: "ページが見つかりません",
+  missingText: "このアドレスには何もありません。入力の間違いか、すでに無くなったページかもしれません。",
+  toStart: "最初のページへ",
 };
 
 export const dictionaries: Readonly<Record<Language, Readonly<Record<TextKey, string>>>> = { en, ja };
