@@ -1,4 +1,5 @@
 import { demoUsers } from "./demo-users.ts";
+import { type TextKey, textOf } from "./text.ts";
 
 /** Who can sign in, as tokens tell of him. */
 export interface Account {
@@ -8,14 +9,16 @@ export interface Account {
   readonly role: "user" | "admin";
 }
 
-/** Why somebody can't be registered, for the page. */
+/** Why somebody can't be registered; the page says it in its language. */
 export class RegistrationError extends Error {
   override readonly name = "RegistrationError";
   readonly status: 400 | 409;
+  readonly problems: readonly TextKey[];
 
-  constructor(status: 400 | 409, message: string) {
-    super(message);
+  constructor(status: 400 | 409, problems: readonly TextKey[]) {
+    super(problems.map((problem) => textOf("en", problem)).join("; "));
     this.status = status;
+    this.problems = problems;
   }
 }
 

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { type Account, type Accounts, findDemoUser, type Registration, RegistrationError } from "./account.ts";
 import { type Attempts, createAttempts } from "./attempts.ts";
 import { hashPassword, isPassword } from "./password.ts";
+import type { TextKey } from "./text.ts";
 
 const Registered = z.object({
   sub: z.string(),
@@ -14,11 +15,13 @@ const Registered = z.object({
 });
 type Registered = z.output<typeof Registered>;
 
+const text = (key: TextKey) => key;
+/** Each says by a text's key what is wrong. */
 const Fields = z.object({
-  user: z.string().regex(/^[a-z][a-z0-9-]{2,31}$/, "user name: 3 to 32 small letters, digits and hyphens, a letter first"),
-  name: z.string().trim().min(1, "name: must not be empty").max(80, "name: at most 80 characters"),
-  email: z.email("email: must be an address").max(320),
-  password: z.string().min(12, "password: at least 12 characters").max(128, "password: at most 128 characters"),
+  user: z.string().regex(/^[a-z][a-z0-9-]{2,31}$/, text("userWrong")),
+  name: z.string().trim().min(1, text("nameEmpty")).max(80, text("nameLong")),
+  email: z.email(text("emailWrong")).max(320, text("emailWrong")),
+  password: z.string().min(12, text("passwordShort")).max(128, text("passwordLong")),
 });
 
 /** More than a demonstration needs, less than a file holds. */
@@ -32,11 +35,11 @@ export function openAccounts(file: string, attempts: Attempts = createAttempts()
     find: (sub) => findDemoUser(sub) ?? withoutPassword(accounts.get(sub)),
     async register(registration) {
       const { user: sub, name, email, password } = check(registration);
-      if (taken(sub)) throw new RegistrationError(409, "user name: is taken");
-      if (accounts.size >= MAX_ACCOUNTS) throw new RegistrationError(409, "there are too many accounts");
+      if (taken(sub)) throw new RegistrationError(409, ["userTaken"]);
+      if (accounts.size >= MAX_ACCOUNTS) throw new RegistrationError(409, ["tooMany"]);
       const account: Registered = { sub, name, email, role: "user", password: await hashPassword(password) };
       // Looked at again: somebody else may have been faster meanwhile.
-      if (taken(sub)) throw new RegistrationError(409, "user name: is taken");
+      if (taken(sub)) throw new RegistrationError(409, ["userTaken"]);
       accounts.set(sub, account);
       write(file, [...accounts.values()]);
       return { sub, name, email, role: "user" };
@@ -57,7 +60,10 @@ export function openAccounts(file: string, attempts: Attempts = createAttempts()
 function check(registration: Registration): Registration {
   const result = Fields.safeParse(registration);
   if (result.success) return result.data;
-  throw new RegistrationError(400, result.error.issues.map(({ message }) => message).join("; "));
+  throw new RegistrationError(
+    400,
+    result.error.issues.map(({ message }) => message as TextKey),
+  );
 }
 
 function withoutPassword(account: Registered | undefined): Account | undefined {

@@ -1,63 +1,78 @@
 import { demoUsers } from "./demo-users.ts";
+import { escapeHtml, htmlPage } from "./html-page.ts";
+import { type Language, type TextKey, textOf } from "./text.ts";
 
 /** The page on which somebody signs in: a demo user by a button, everyone else by name and password. */
-export function signInPage(path: string, message?: string): string {
-  const buttons = demoUsers.map(({ sub, name, role }) => `<button name="user" value="${escape(sub)}">${escape(name)} (${role})</button>`);
-  return page(
-    "Sign in",
-    `${alert(message)}<form method="post" action="${escape(path)}">
-<p>${field("user", "User name", "text", "username")}</p>
-<p>${field("password", "Password", "password", "current-password")}</p>
-<p><button>Sign in</button></p>
+export function signInPage(language: Language, path: string, problem?: TextKey): string {
+  const buttons = demoUsers.map(
+    ({ sub, name, role }) =>
+      `<button class="plain" name="user" value="${escapeHtml(sub)}">${escapeHtml(name)} (${textOf(language, role)})</button>`,
+  );
+  return htmlPage(
+    language,
+    "signIn",
+    `${alert(language, problem === undefined ? [] : [problem])}<form method="post" action="${escapeHtml(path)}">
+<p>${field(language, "user", "userName", "text", "username")}</p>
+<p>${field(language, "password", "password", "password", "current-password")}</p>
+<p><button>${textOf(language, "signIn")}</button></p>
 </form>
-<p><a href="${escape(path)}/register">No account yet? Register</a></p>
-<h2>Demo users</h2>
-<form method="post" action="${escape(path)}">
+<p><a href="${escapeHtml(path)}/register">${textOf(language, "toRegistration")}</a></p>
+<h2>${textOf(language, "demoUsers")}</h2>
+<form method="post" action="${escapeHtml(path)}" class="choices">
 ${buttons.join("\n")}
 </form>`,
   );
 }
 
 /** The page on which an account is made; what was typed before is there again, but for the password. */
-export function registrationPage(path: string, given: Readonly<Record<string, string>> = {}, message?: string): string {
-  return page(
-    "Register",
-    `${alert(message)}<form method="post" action="${escape(path)}">
-<p>${field("user", "User name", "text", "username", given["user"])}</p>
-<p>${field("name", "Name", "text", "name", given["name"])}</p>
-<p>${field("email", "Email", "email", "email", given["email"])}</p>
-<p>${field("password", "Password, at least 12 characters", "password", "new-password")}</p>
-<p><button>Register and sign in</button></p>
+export function registrationPage(
+  language: Language,
+  path: string,
+  given: Readonly<Record<string, string>> = {},
+  problems: readonly TextKey[] = [],
+): string {
+  return htmlPage(
+    language,
+    "register",
+    `${alert(language, problems)}<form method="post" action="${escapeHtml(path)}">
+<p>${field(language, "user", "userName", "text", "username", given["user"])}</p>
+<p>${field(language, "name", "name", "text", "name", given["name"])}</p>
+<p>${field(language, "email", "email", "email", "email", given["email"])}</p>
+<p>${field(language, "password", "newPassword", "password", "new-password")}</p>
+<p><button>${textOf(language, "registerAndSignIn")}</button></p>
 </form>`,
   );
 }
 
-function page(title: string, body: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-</head>
-<body>
-<main>
-<h1>${title}</h1>
-${body}
-</main>
-</body>
-</html>
-`;
+/** Asks whether somebody wants to sign out. `form` is the provider's own, with its secret; the buttons belong to it. */
+export function signOutPage(language: Language, form: string): string {
+  return htmlPage(
+    language,
+    "signOut",
+    `<p>${textOf(language, "signOutQuestion")}</p>
+${form}
+<div class="choices">
+<button form="op.logoutForm" name="logout" value="yes">${textOf(language, "signOutYes")}</button>
+<button form="op.logoutForm" class="plain">${textOf(language, "signOutNo")}</button>
+</div>`,
+  );
 }
 
-function field(name: string, label: string, type: string, autocomplete: string, value = ""): string {
-  return `<label for="${name}">${label}</label> <input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" required value="${escape(value)}">`;
+export function signedOutPage(language: Language): string {
+  return htmlPage(language, "signedOut", `<p>${textOf(language, "signedOutText")}</p>`);
 }
 
-function alert(message: string | undefined): string {
-  return message === undefined ? "" : `<p role="alert">${escape(message)}</p>\n`;
+/** Says what went wrong; `details` are the protocol's own words, for whoever has to mend it. */
+export function failurePage(language: Language, problem: TextKey | undefined, details: readonly string[] = []): string {
+  const lines = details.length === 0 ? "" : `<pre>${details.map(escapeHtml).join("\n")}</pre>`;
+  return htmlPage(language, "failed", alert(language, problem === undefined ? [] : [problem]) + lines);
 }
 
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+function field(language: Language, name: string, label: TextKey, type: string, autocomplete: string, value = ""): string {
+  return `<label for="${name}">${textOf(language, label)}</label> <input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" required value="${escapeHtml(value)}">`;
+}
+
+function alert(language: Language, problems: readonly TextKey[]): string {
+  const text = problems.map((problem) => textOf(language, problem)).join("; ");
+  return text === "" ? "" : `<p role="alert">${escapeHtml(text)}</p>\n`;
 }

@@ -1,7 +1,10 @@
 import type { SigningKeys } from "@platform/setup";
-import { type ClientMetadata, errors, type JWKS, Provider } from "oidc-provider";
+import { type ClientMetadata, type Configuration, errors, type JWKS, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Accounts } from "./account.ts";
+import { pageHeaders } from "./html-page.ts";
+import { failurePage, signedOutPage, signOutPage } from "./pages.ts";
 import { AUDIENCE, CLI_CLIENT, CLI_REDIRECT, ISSUER, RESOURCE, WEB_CLIENT } from "./settings.ts";
+import { type Language, languageOf } from "./text.ts";
 
 export interface ProviderOptions {
   readonly accounts: Accounts;
@@ -44,26 +47,51 @@ export function createProvider({ accounts, signingKeys, accessTokenTtlSeconds, w
       return grant;
     },
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-    features: {
-      devInteractions: { enabled: false },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => RESOURCE,
-        useGrantedResource: () => true,
-        getResourceServerInfo: (_, resource) => {
-          if (resource !== RESOURCE) throw new errors.InvalidTarget();
-          return {
-            audience: AUDIENCE,
-            scope: "",
-            accessTokenFormat: "jwt",
-            accessTokenTTL: accessTokenTtlSeconds,
-            jwt: { sign: { alg: "ES256" } },
-          };
-        },
-      },
-    },
+    // With the protocol's own words: whoever has to mend a client needs them.
+    renderError: (ctx, out) =>
+      show(ctx, (language) =>
+        failurePage(
+          language,
+          undefined,
+          Object.entries(out).map(([key, value]) => `${key}: ${String(value)}`),
+        ),
+      ),
+    features: toFeatures(accessTokenTtlSeconds),
     ttl: { AccessToken: accessTokenTtlSeconds, Session: 3_600, Interaction: 600, Grant: 3_600, AuthorizationCode: 60, IdToken: 3_600 },
   });
+}
+
+/** Signing out by pages of our own, and access tokens for one audience. */
+function toFeatures(accessTokenTTL: number): Configuration["features"] {
+  return {
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: (ctx, form) => show(ctx, (language) => signOutPage(language, form)),
+      postLogoutSuccessSource: (ctx) => show(ctx, signedOutPage),
+    },
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => RESOURCE,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_, resource) => {
+        if (resource !== RESOURCE) throw new errors.InvalidTarget();
+        return {
+          audience: AUDIENCE,
+          scope: "",
+          accessTokenFormat: "jwt",
+          accessTokenTTL,
+          jwt: { sign: { alg: "ES256" } },
+        };
+      },
+    },
+  };
+}
+
+/** Answers with a page in the language that the client or the browser asks for. */
+function show(ctx: KoaContextWithOIDC, page: (language: Language) => string): void {
+  ctx.set(pageHeaders);
+  ctx.body = page(languageOf(ctx.oidc.params?.["ui_locales"], ctx.get("accept-language")));
 }
 
 /** Both are public, with PKCE: they have no secret. */

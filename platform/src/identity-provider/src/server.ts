@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:https";
 import type { Credential } from "@platform/setup";
 import { createProvider, type ProviderOptions } from "./provider.ts";
-import { answerSignIn, isSignIn } from "./sign-in-page.ts";
+import { answerEnded, answerSignIn, isSignIn } from "./sign-in-page.ts";
 
 /** The provider over HTTPS. */
 export function createIdentityProvider(
@@ -13,7 +13,7 @@ export function createIdentityProvider(
     if (!isSignIn(request)) return void answer(request, response);
     answerSignIn({ provider, accounts: options.accounts }, request, response).catch(() => {
       if (response.headersSent) return void response.destroy();
-      response.writeHead(400, { "content-type": "text/plain" }).end("this sign-in has ended: begin again\n");
+      answerEnded(request, response);
     });
   });
 }

@@ -112,3 +112,58 @@ describe("the page as a client", () => {
     }
   });
 });
+
+describe("the provider's pages", () => {
+  /** As a browser that has begun a sign-in: where it was sent, with the cookies that it was given. */
+  const beginSignIn = async (over: Record<string, string> = {}) => {
+    const { headers } = await question(over);
+    const cookie = (headers["set-cookie"] ?? []).map((line) => line.split(";")[0]).join("; ");
+    return { path: new URL(headers.location ?? "", "https://idp.localhost").pathname, cookie };
+  };
+  const html = { accept: "text/html" };
+
+  test.each([
+    { title: "as the client wishes", over: { ui_locales: "ja" }, accepts: "en", heading: "サインイン" },
+    { title: "else as the browser does", over: {}, accepts: "ja-JP,ja;q=0.9", heading: "サインイン" },
+    { title: "as the client wishes, in English", over: { ui_locales: "en" }, accepts: "ja", heading: "Sign in" },
+  ])("signing in is in the language that is asked for, $title", async ({ over, accepts, heading }) => {
+    const { path, cookie } = await beginSignIn(over);
+    const answer = await ask(path, { headers: { ...html, cookie, "accept-language": accepts } });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain(`<h1>${heading}</h1>`);
+    const refused = await ask(path, { method: "POST", headers: { cookie, "accept-language": accepts }, body: "user=nobody" });
+    expect([refused.status, refused.body]).toEqual([400, expect.stringContaining(heading === "Sign in" ? "no such user" : "存在しません")]);
+  });
+
+  test("a sign-in that has ended, and one with a form that is too long, end on a page", async () => {
+    const { path, cookie } = await beginSignIn();
+    const ended = await ask(path, { headers: { ...html, "accept-language": "ja" } });
+    expect([ended.status, ended.headers["content-type"], ended.body]).toEqual([
+      400,
+      "text/html; charset=utf-8",
+      expect.stringContaining("このサインインは終了しています"),
+    ]);
+    expect(await ask(path, { method: "POST", headers: { cookie }, body: `user=${"a".repeat(5_000)}` })).toMatchObject({ status: 400 });
+  });
+
+  test("signing out is asked on a page of ours, in the client's language, which only its own style may dress", async () => {
+    const { path, cookie } = await beginSignIn();
+    const signedIn = await ask(path, { method: "POST", headers: { cookie }, body: "user=alice" });
+    const resumed = await ask(new URL(signedIn.headers.location ?? "", "https://idp.localhost").pathname, { headers: { cookie } });
+    const session = (resumed.headers["set-cookie"] ?? []).map((line) => line.split(";")[0]).join("; ");
+    const answer = await ask(`/session/end?client_id=${WEB_CLIENT}&ui_locales=ja`, { headers: { ...html, cookie: session } });
+    expect([answer.status, answer.body]).toEqual([200, expect.stringContaining("サインアウトしますか。")]);
+    expect(answer.body).toMatch(/<form id="op.logoutForm" method="post"[^]*<button form="op.logoutForm" name="logout" value="yes">/);
+    expect(answer.headers["content-security-policy"]).toMatch(/^default-src 'none'; style-src 'sha256-[^']+'; form-action \*;/);
+    const done = await ask("/session/end/success", { headers: { ...html, "accept-language": "ja" } });
+    expect([done.status, done.body]).toEqual([200, expect.stringContaining("サインアウトしました")]);
+  });
+
+  test("what goes wrong is said on a page to a browser, with the protocol's own words as text", async () => {
+    const answer = await ask("/auth?client_id=%3Cscript%3E&redirect_uri=x", { headers: { ...html, "accept-language": "ja" } });
+    expect([answer.status, answer.headers["content-type"]]).toEqual([400, "text/html; charset=utf-8"]);
+    expect(answer.body).toContain("<h1>うまくいきませんでした</h1>");
+    expect(answer.body).toContain("error: invalid");
+    expect(answer.body).not.toContain("<script");
+  });
+});
