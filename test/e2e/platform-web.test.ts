@@ -1,6 +1,9 @@
-import type { Browser, Page } from "playwright-core";
+import { movieOf, movies } from "@platform/demo";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectAccessible, expectShown, openBrowser, openWindow, whyNoBrowser, type Window } from "./harness/browser.ts";
+import { expectPlays, makeFilm, PLAY_TO_END } from "./harness/films.ts";
+import { expectHeading, goTo, signInAs, signUp, uploadFilm } from "./harness/page.ts";
 import { copyPlatform, type Platform } from "./harness/platform.ts";
 import { findProcesses } from "./harness/traces.ts";
 import { waitFor } from "./harness/wait.ts";
@@ -24,22 +27,6 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
     windows.push(window);
     await window.page.goto(home);
     return window;
-  };
-  const expectHeading = (page: Page, name: string) => expectShown(page.getByRole("heading", { level: 1, name }));
-  const goTo = async (page: Page, name: string) => {
-    await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
-    await expectHeading(page, name);
-  };
-  const signInAs = async ({ page }: Window, button: RegExp) => {
-    await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("button", { name: button }).click();
-    await expectShown(page.getByRole("button", { name: "Sign out" }));
-  };
-  const signUp = async (page: Page, name: string) => {
-    await expectHeading(page, "Sign up");
-    await page.getByLabel("Name").fill(name);
-    await page.getByRole("button", { name: "Join" }).click();
-    await expectHeading(page, "Home");
   };
 
   beforeAll(async () => {
@@ -141,13 +128,7 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
       bob = await open();
       await signInAs(bob, /Bob/);
       await signUp(bob.page, "Bob");
-      await goTo(bob.page, "Upload");
-      await bob.page.getByLabel("Title").fill("Lattice without nails");
-      await bob.page.getByLabel("Description").fill("釘のない格子");
-      const buffer = await makeFilm(bob.page);
-      await bob.page.getByLabel(/^File/).setInputFiles({ name: "film.webm", mimeType: "video/webm", buffer });
-      await bob.page.getByRole("main").getByRole("button", { name: "Upload" }).click();
-      await expectShown(bob.page.getByText("“Lattice without nails” is uploaded."));
+      await uploadFilm(bob.page, { title: "Lattice without nails", description: "釘のない格子", content: await makeFilm(bob.page) });
       await goTo(bob.page, "Videos");
       await bob.page.getByRole("button", { name: "Publish “Lattice without nails”" }).click();
       await expectShown(bob.page.getByText("“Lattice without nails” is published."));
@@ -155,10 +136,48 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
       await expectShown(alice.page.getByText("釘のない格子"));
       expect(await alice.page.getByRole("button", { name: /^Publish/ }).count()).toBe(0);
       await alice.page.getByRole("button", { name: "Play “Lattice without nails”" }).click();
-      const film = alice.page.locator("video");
-      await expectShown(film);
-      const seconds = () => alice.page.evaluate("document.querySelector('video').currentTime") as Promise<number>;
-      await waitFor("the film runs", async () => (await seconds()) > 0);
+      await expectPlays(alice.page, "Lattice without nails");
+    });
+
+    test("a member's film waits for a moderator, who looks at it and publishes it; a member has no such page", async () => {
+      await uploadFilm(alice.page, { title: "A dovetail drawer", description: "", content: movieOf("A dovetail drawer", 20_000) });
+      await goTo(alice.page, "Videos");
+      const own = alice.page.getByRole("listitem").filter({ hasText: "A dovetail drawer" });
+      await expectShown(own.getByText("Status: waits for a moderator"));
+      expect(await alice.page.getByRole("link", { name: "Moderation" }).count()).toBe(0);
+      await alice.page.goto(`${home}#moderation`);
+      await expectHeading(alice.page, "Home");
+
+      await goTo(bob.page, "Moderation");
+      const waiting = bob.page.getByRole("main").getByRole("listitem").filter({ hasText: "A dovetail drawer" });
+      await expectShown(waiting.getByText(/^by Alice Aoki/));
+      await expectAccessible(bob.page);
+      await waiting.getByRole("button", { name: "Play “A dovetail drawer”" }).click();
+      await expectPlays(bob.page, "A dovetail drawer");
+      await waiting.getByRole("button", { name: "Publish “A dovetail drawer”" }).click();
+      await expectShown(bob.page.getByText("Nothing waits for a decision."));
+      await goTo(alice.page, "Videos");
+      expect(await own.getByText(/Status/).count()).toBe(0);
+      expect(await own.locator(".stage svg").count()).toBe(1);
+    });
+
+    test("what is taken down is its owner's alone", async () => {
+      await goTo(bob.page, "Videos");
+      await bob.page.getByRole("button", { name: "Take down “A dovetail drawer”" }).click();
+      await expectShown(bob.page.getByText("“A dovetail drawer” is taken down."));
+      await waitFor("it is gone from the list", async () => (await bob.page.getByText("A dovetail drawer", { exact: true }).count()) === 0);
+      await goTo(alice.page, "Home");
+      await goTo(alice.page, "Videos");
+      await expectShown(alice.page.getByText("Status: taken down"));
+    });
+
+    test("every film of the demo data plays", async () => {
+      const { page } = await open();
+      await expectHeading(page, "Welcome");
+      const films = movies.map(({ title, sizeBytes }) => movieOf(title, sizeBytes).toString("base64"));
+      const seconds = (await page.evaluate(`Promise.all(${JSON.stringify(films)}.map(${PLAY_TO_END}))`)) as number[];
+      expect(seconds).toHaveLength(movies.length);
+      expect(Math.min(...seconds)).toBeGreaterThan(2.5);
     });
 
     test("a file of another type is refused before it is sent", async () => {
@@ -178,6 +197,7 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
       await page.getByRole("button", { name: "Send" }).click();
     };
     const messages = ({ page }: Window) => page.getByRole("log", { name: "Messages" }).locator(".message > p:last-child").allTextContents();
+    const said = ["Which wood?", "檜です", "see https://wood.example/joints?a=1&b=<b>, or javascript:alert(1)"];
     const hears = (window: Window, text: string) => expectShown(window.page.getByRole("log").getByText(text, { exact: true }));
 
     test("both are there, and each reads what the other says", async () => {
@@ -195,6 +215,47 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
       await hears(bob, "Which wood?");
       await say(bob, "檜です");
       await hears(alice, "檜です");
+    });
+
+    test("one's own messages look different from the other's", async () => {
+      const own = (window: Window) => window.page.locator(".message.own > p:last-child").allTextContents();
+      expect([await own(alice), await own(bob)]).toEqual([["Which wood?"], ["檜です"]]);
+      const sides = await alice.page
+        .locator(".message")
+        .evaluateAll((items) =>
+          items.map((item) => (item as unknown as { getBoundingClientRect(): { x: number } }).getBoundingClientRect().x),
+        );
+      expect(sides[0]).toBeGreaterThan(sides[1] ?? Infinity);
+    });
+
+    test("a link in a message can be followed, and tells the other side nothing", async () => {
+      await say(alice, "see https://wood.example/joints?a=1&b=<b>, or javascript:alert(1)");
+      const link = bob.page.getByRole("log").getByRole("link");
+      await expectShown(link);
+      expect([await link.count(), await link.textContent(), await link.getAttribute("href")]).toEqual([
+        1,
+        "https://wood.example/joints?a=1&b=",
+        "https://wood.example/joints?a=1&b=",
+      ]);
+      expect([await link.getAttribute("rel"), await link.getAttribute("target")]).toEqual(["noopener noreferrer", "_blank"]);
+    });
+
+    test("the field for a message is as wide as the room, and on a phone the room comes first", async () => {
+      const boxOf = async (selector: string) => (await alice.page.locator(selector).boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+      const [log, form, field] = [await boxOf(".log"), await boxOf(".say"), await boxOf(".say input")];
+      expect(form.width).toBeCloseTo(log.width, 0);
+      expect(field.width).toBeGreaterThan(log.width * 0.75);
+      await alice.page.setViewportSize({ width: 390, height: 844 });
+      expect(await alice.page.locator(".rooms").isVisible()).toBe(false);
+      expect((await boxOf(".say input")).y).toBeLessThan(844);
+      expect(await alice.page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
+      await expectAccessible(alice.page);
+      await alice.page.getByRole("link", { name: "All rooms" }).click();
+      await expectShown(alice.page.locator(".rooms"));
+      await alice.page.getByRole("link", { name: /^Joinery/ }).click();
+      await expectShown(alice.page.getByText("Connected", { exact: true }));
+      await alice.page.setViewportSize({ width: 1280, height: 720 });
+      expect(await alice.page.locator(".rooms").isVisible()).toBe(true);
     });
 
     test("what is written is shown as text, never as HTML", async () => {
@@ -221,7 +282,7 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
     test("a reload brings the history back", async () => {
       await bob.page.reload();
       await expectShown(bob.page.getByText("Connected", { exact: true }));
-      expect(await messages(bob)).toEqual(["Which wood?", "檜です", ATTACK, "Are you there?"]);
+      expect(await messages(bob)).toEqual([...said, ATTACK, "Are you there?"]);
     });
 
     test("every replica of the chat is killed: both connect again, and nothing is lost or doubled", async () => {
@@ -234,8 +295,33 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
       await hears(bob, "said while nobody listened");
       await say(bob, "still here");
       await hears(alice, "still here");
-      const all = ["Which wood?", "檜です", ATTACK, "Are you there?", "said while nobody listened", "still here"];
+      const all = [...said, ATTACK, "Are you there?", "said while nobody listened", "still here"];
       expect([await messages(alice), await messages(bob)]).toEqual([all, all]);
+    });
+  });
+
+  describe("the API under another name than the page's", () => {
+    const list = () => `https://video.localhost:${platform.env["PLATFORM_EDGE_PORT"]}/api/v1/videos`;
+    const fetchFrom = async (address: string) => {
+      // The page's own policy keeps it to its own host; here the API's answer to browsers is looked at.
+      const { page } = await open({ bypassCSP: true });
+      await page.goto(address);
+      const headers = { authorization: `Bearer ${await platform.token("alice")}` };
+      return await page.evaluate(
+        `fetch("${list()}", { headers: ${JSON.stringify(headers)} }).then(async (answer) => [answer.status, typeof (await answer.json()).videos], String)`,
+      );
+    };
+
+    test("the page may call it: the browser asks first, and reads the answer", async () => {
+      expect(await fetchFrom(home)).toEqual([200, "object"]);
+    });
+
+    test("another page may not", async () => {
+      const elsewhere = `https://idp.localhost:${platform.env["PLATFORM_IDENTITY_PORT"]}/jwks`;
+      expect(await fetchFrom(elsewhere)).toMatch(/^TypeError/);
+      const headers = { origin: "https://evil.example.org", "access-control-request-method": "GET" };
+      const answer = await platform.api("https://video.example.com/api/v1/videos", { method: "OPTIONS", headers });
+      expect([answer.status, answer.headers["access-control-allow-origin"]]).toEqual([403, undefined]);
     });
   });
 
@@ -258,6 +344,29 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
       await expectAccessible(welcome.page);
     });
 
+    test.each([
+      { locale: "ja-JP", signIn: "サインイン", register: "アカウント登録", missing: "ページが見つかりません" },
+      { locale: "en-GB", signIn: "Sign in", register: "Register", missing: "There is no such page" },
+    ])(
+      "the provider's pages and the one for a wrong address are in $locale, and pass axe's rules",
+      async ({ locale, signIn, register, missing }) => {
+        for (const colorScheme of ["light", "dark"] as const) {
+          const { page } = await open({ locale, colorScheme });
+          await page.getByRole("main").getByRole("button", { name: signIn }).click();
+          await page.waitForURL(/\/interaction\//);
+          await expectHeading(page, signIn);
+          await expectAccessible(page);
+          await page.getByRole("link").click();
+          await expectHeading(page, register);
+          await expectAccessible(page);
+          const answer = await page.goto(`${home}nope/nothing?a=b`);
+          expect(answer?.status()).toBe(404);
+          await expectHeading(page, missing);
+          await expectAccessible(page);
+        }
+      },
+    );
+
     test("the keyboard is enough: past the header, and the focus follows to the page that was chosen", async () => {
       const { page } = alice;
       const focused = () => page.evaluate("document.activeElement.textContent") as Promise<string>;
@@ -273,7 +382,9 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
   test("signing out ends the session at the provider too", async () => {
     const { page } = alice;
     await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByRole("button", { name: /sign me out/i }).click();
+    await expectHeading(page, "Sign out");
+    await expectAccessible(page);
+    await page.getByRole("button", { name: "Yes, sign me out" }).click();
     await expectHeading(page, "Welcome");
     await page.reload();
     await expectHeading(page, "Welcome");
@@ -286,26 +397,3 @@ describe.skipIf(lacking !== undefined)("the web page, in a browser", () => {
     expect(windows.flatMap(({ faults }) => faults)).toEqual([]);
   });
 });
-
-/** Half a second of moving colours, recorded by the browser itself. */
-async function makeFilm(page: Page): Promise<Buffer> {
-  const base64 = (await page.evaluate(`(async () => {
-    const canvas = document.createElement("canvas");
-    const paint = canvas.getContext("2d");
-    const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: "video/webm" });
-    const parts = [];
-    recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
-    const ended = new Promise((resolve) => recorder.addEventListener("stop", resolve));
-    recorder.start();
-    for (let frame = 0; frame < 12; frame++) {
-      paint.fillStyle = "hsl(" + frame * 30 + " 80% 50%)";
-      paint.fillRect(0, 0, canvas.width, canvas.height);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    recorder.stop();
-    await ended;
-    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  })()`)) as string;
-  return Buffer.from(base64, "base64");
-}

@@ -11,6 +11,7 @@ export interface User {
 export interface Video {
   readonly id: string;
   readonly owner: string;
+  readonly ownerName: string | null;
   readonly title: string;
   readonly description: string;
   readonly status: "draft" | "published" | "taken-down";
@@ -96,6 +97,11 @@ export class Api {
     this.#json<Page & { readonly videos: readonly Video[] }>(`/api/v1/videos?${pageQuery(limit, after)}`);
   createVideo = (title: string, description: string) => this.#json<Video>("/api/v1/videos", "POST", { title, description });
   publish = (videoId: string) => this.#json<Video>(`/api/v1/users/moderation/videos/${videoId}/publish`, "POST");
+
+  takeDown = (videoId: string) => this.#json<Video>(`/api/v1/users/moderation/videos/${videoId}/take-down`, "POST");
+  /** For role admin only. */
+  moderationQueue = (limit: number, after?: string) =>
+    this.#json<Page & { readonly videos: readonly Video[] }>(`/api/v1/users/moderation/videos?${pageQuery(limit, after)}`);
 
   async upload(videoId: string, file: Blob): Promise<Video> {
     const answer = await this.#send(`/api/v1/videos/${videoId}/content`, {

@@ -1,5 +1,6 @@
 import type { Message, Person, Room } from "./api.ts";
 import { ChatLine, type LineState, type Socket } from "./chat-line.ts";
+import { splitLinks } from "./links.ts";
 import { attempt, el, field, formatTime, notify, onSubmit, t } from "./dom.ts";
 import type { Signed, View } from "./view.ts";
 
@@ -12,7 +13,7 @@ export async function chatView(signed: Signed, roomId: string | undefined): Prom
   const room = open === undefined ? undefined : await openRoom(open, signed);
   const chosen = room?.content ?? el("p", {}, t("chooseRoom"));
   return {
-    content: [el("div", { class: "chat" }, roomList(rooms, open, signed), chosen)],
+    content: [el("div", { class: open === undefined ? "chat" : "chat open" }, roomList(rooms, open, signed), chosen)],
     ...(room !== undefined && { close: room.close }),
   };
 }
@@ -28,7 +29,7 @@ function roomList(rooms: readonly Room[], open: Room | undefined, { api }: Signe
     const room = await api.createRoom(name.value);
     location.hash = `#chat/${room.id}`;
   });
-  return el("div", {}, el("h2", {}, t("rooms")), el("ul", {}, ...items), form);
+  return el("div", { class: "rooms" }, el("h2", {}, t("rooms")), el("ul", {}, ...items), form);
 }
 
 async function openRoom(room: Room, signed: Signed): Promise<{ readonly content: HTMLElement; readonly close: () => void }> {
@@ -37,12 +38,25 @@ async function openRoom(room: Room, signed: Signed): Promise<{ readonly content:
   const history = await signed.api.history(room.id);
   const older = olderButton(room, log, history.next, signed);
   const messages = [...history.messages].reverse();
-  log.append(...messages.map(messageItem));
+  log.append(...messages.map((message) => messageItem(message, signed)));
   const parts = { log, waiting: el("ul"), online: el("p"), state: el("p", { role: "status" }) };
   const line = openLine(room, messages.at(-1)?.seq ?? 0, { ...parts, signed });
   const readNow = () => document.visibilityState === "visible" && line.read();
   document.addEventListener("visibilitychange", readNow);
-  const content = el("div", {}, el("h2", {}, room.name), parts.state, parts.online, older, log, parts.waiting, sendForm(line));
+  // Where there is no room beside it, the list is behind this link.
+  const back = el("p", { class: "back" }, el("a", { href: "#chat" }, t("allRooms")));
+  const content = el(
+    "div",
+    { class: "room" },
+    back,
+    el("h2", {}, room.name),
+    parts.state,
+    parts.online,
+    older,
+    log,
+    parts.waiting,
+    sendForm(line),
+  );
   // It has its height only once it is in the document.
   requestAnimationFrame(() => (log.scrollTop = log.scrollHeight));
   return {
@@ -74,7 +88,7 @@ function openLine(room: Room, lastSeq: number, { log, waiting, online, state, si
     },
     onMessage: (message) => {
       const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-      log.append(messageItem(message));
+      log.append(messageItem(message, signed));
       if (follows) log.scrollTop = log.scrollHeight;
       if (document.visibilityState === "visible") line.read();
     },
@@ -96,19 +110,24 @@ function openSocket(accessToken: string): Socket {
   return socket;
 }
 
-function messageItem({ author, authorName, text, createdAt }: Message): HTMLElement {
+function messageItem({ author, authorName, text, createdAt }: Message, { profile }: Signed): HTMLElement {
   const name = author === null ? t("platform") : (authorName ?? author);
   return el(
     "div",
-    { class: "message" },
+    { class: author === profile.subject ? "message own" : "message" },
     el("p", {}, el("strong", {}, name), " ", el("time", { datetime: createdAt }, formatTime(createdAt))),
-    el("p", {}, text),
+    el("p", {}, ...splitLinks(text).map((piece) => (typeof piece === "string" ? piece : outsideLink(piece)))),
   );
+}
+
+/** Where it leads is a stranger's, who gets to know neither this page nor this window. */
+function outsideLink({ href, text }: { readonly href: string; readonly text: string }): HTMLAnchorElement {
+  return el("a", { href, target: "_blank", rel: "noopener noreferrer" }, text);
 }
 
 function sendForm(line: ChatLine): HTMLFormElement {
   const text = el("input", { name: "text", required: true, maxlength: "4000", autocomplete: "off" });
-  const form = el("form", { class: "line" }, field("message", text), el("button", {}, t("send")));
+  const form = el("form", { class: "line say" }, field("message", text), el("button", {}, t("send")));
   return onSubmit(form, async () => {
     if (text.value.trim() === "") return;
     line.say(text.value);
@@ -117,12 +136,12 @@ function sendForm(line: ChatLine): HTMLFormElement {
   });
 }
 
-function olderButton(room: Room, log: HTMLElement, first: string | null, { api }: Signed): HTMLElement {
+function olderButton(room: Room, log: HTMLElement, first: string | null, signed: Signed): HTMLElement {
   let next = first;
   const button = el("button", { type: "button", class: "plain", hidden: next === null }, t("older"));
   const load = async () => {
-    const page = await api.history(room.id, next ?? undefined);
-    log.prepend(...[...page.messages].reverse().map(messageItem));
+    const page = await signed.api.history(room.id, next ?? undefined);
+    log.prepend(...[...page.messages].reverse().map((message) => messageItem(message, signed)));
     next = page.next;
     button.hidden = next === null;
   };

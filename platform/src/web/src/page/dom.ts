@@ -19,6 +19,14 @@ export function el<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Makes an element of a picture. */
+export function svg(name: string, attributes: Readonly<Record<string, string>>, ...children: readonly SVGElement[]): SVGElement {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
 /** The page's element of that id. */
 export function byId<Type extends HTMLElement>(id: string, type: new () => Type): Type {
   const element = document.getElementById(id);

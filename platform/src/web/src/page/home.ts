@@ -29,7 +29,7 @@ function profileSection(profile: User, signed: Signed): HTMLElement {
     { "aria-labelledby": "profile" },
     el("h2", { id: "profile" }, t("profile")),
     el("p", { id: "profile-name" }, t("hello", { name: profile.displayName })),
-    el("p", {}, `${t("email")}: ${profile.email ?? "–"} · ${t("role")}: ${profile.role}`),
+    el("p", {}, `${t("email")}: ${profile.email ?? "–"} · ${t("role")}: ${t(profile.role === "admin" ? "moderator" : "member")}`),
     form,
   );
 }

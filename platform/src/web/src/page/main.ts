@@ -7,7 +7,7 @@ import { peopleView } from "./people.ts";
 import { forget, readSettings, resumeSession, signOut, startSignIn } from "./session.ts";
 import { type Language, preferredLanguage, type TextKey } from "./text.ts";
 import { uploadView } from "./upload.ts";
-import { videosView } from "./videos.ts";
+import { moderationView, videosView } from "./videos.ts";
 import type { Signed, View } from "./view.ts";
 
 const LANGUAGE = "language";
@@ -17,6 +17,7 @@ const PAGES = {
   upload: uploadView,
   people: peopleView,
   chat: chatView,
+  moderation: moderationView,
 } as const satisfies Partial<Record<TextKey, (signed: Signed, part: string | undefined) => View | Promise<View>>>;
 
 const content = byId("content", HTMLElement);
@@ -41,7 +42,9 @@ function setLanguage(chosen: Language): void {
 
 function place(): readonly [keyof typeof PAGES, string | undefined] {
   const [name = "", part] = location.hash.slice(1).split("/");
-  return [Object.hasOwn(PAGES, name) ? (name as keyof typeof PAGES) : "home", part];
+  // The API refuses it to everyone else; this only keeps a page away that has nothing to show.
+  const isThere = Object.hasOwn(PAGES, name) && (name !== "moderation" || profile?.role === "admin");
+  return [isThere ? (name as keyof typeof PAGES) : "home", part];
 }
 
 function onEnded(): void {
@@ -100,6 +103,7 @@ async function show({ focus = true } = {}): Promise<void> {
 function byNavigation(): void {
   const navigation = document.querySelector("nav");
   if (navigation !== null) navigation.hidden = profile === undefined;
+  byId("moderation", HTMLLIElement).hidden = profile?.role !== "admin";
   signInButton.hidden = tokens !== undefined;
   signOutButton.hidden = tokens === undefined;
   for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", false);
@@ -117,7 +121,7 @@ async function start(): Promise<void> {
   });
   settings = await readSettings();
   signInButton.addEventListener("click", signIn);
-  signOutButton.addEventListener("click", () => void attempt(() => signOut(settings)));
+  signOutButton.addEventListener("click", () => void attempt(() => signOut(settings, currentLanguage())));
   addEventListener("hashchange", () => {
     notify("");
     void show();

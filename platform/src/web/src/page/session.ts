@@ -64,7 +64,7 @@ export async function resumeSession(settings: OidcSettings, language: string): P
 }
 
 /** Forgets the tokens, and ends the session at the provider too. */
-export async function signOut(settings: OidcSettings): Promise<void> {
+export async function signOut(settings: OidcSettings, language: string): Promise<void> {
   const idToken = tokens?.idToken;
   forget();
   const { end_session_endpoint: endpoint } = await discover(settings);
@@ -72,6 +72,7 @@ export async function signOut(settings: OidcSettings): Promise<void> {
   const url = new URL(endpoint);
   url.searchParams.set("client_id", settings.clientId);
   url.searchParams.set("post_logout_redirect_uri", `${location.origin}/`);
+  url.searchParams.set("ui_locales", language);
   if (idToken !== undefined) url.searchParams.set("id_token_hint", idToken);
   location.assign(url);
 }
