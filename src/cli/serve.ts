@@ -6,6 +6,7 @@ import type { ControlPlane, ControlPlaneOptions } from "../controlplane/compose.
 import { type Places, placesOf } from "../controlplane/config.ts";
 import { claimRun, releaseRun, startTimeOf } from "../controlplane/lifecycle.ts";
 import { MeshError } from "../model/error.ts";
+import type { ResourcePath } from "../model/resource-path.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { parseHostPort } from "./host-port.ts";
@@ -91,7 +92,7 @@ async function runUntil(signal: AbortSignal, controlPlane: ControlPlane): Promis
 
 /** What `kumiko up` writes for its control plane; see `controlplane/up.ts`. */
 interface HandedOver {
-  readonly paths: readonly string[];
+  readonly paths: readonly ResourcePath[];
   readonly hosts: Readonly<Record<string, string>>;
   readonly authorities: readonly string[];
   readonly profile?: "zero-trust" | "istio";

@@ -16,6 +16,7 @@ import { MeshError } from "../model/error.ts";
 import type { Identity } from "../model/identity.ts";
 import type { Profile } from "../schema/mesh-config.ts";
 import { type FileSource, startFileSource } from "../source/index.ts";
+import type { ResourcePath } from "../model/resource-path.ts";
 import { startKeySetSource } from "../source/key-sets.ts";
 import { attest, checkLoopback, createGrpcServer, createXdsService, isOfDomain, type XdsService } from "../xds/index.ts";
 import { type Applied, openApplied } from "./applied.ts";
@@ -31,7 +32,7 @@ export interface ControlPlaneOptions {
   readonly command: "up" | "serve";
   readonly places: Places;
   /** Files and folders of resources. */
-  readonly paths: readonly string[];
+  readonly paths: readonly ResourcePath[];
   readonly profile?: Profile;
   /** A development root may sign. */
   readonly dev: boolean;

@@ -23,6 +23,18 @@ test("paths are absolute, and STATE is the state folder", () => {
   expect(settings.authorities).toEqual([join(folder, "ca.pem")]);
 });
 
+test("resources may be read for a namespace", () => {
+  const { resources, diagnostics } = read("resources: [a, {path: b, namespace: '${NS}'}, {path: c}]", { NS: "foo" });
+  expect(resources).toEqual([join(folder, "a"), { path: join(folder, "b"), namespace: "foo" }, join(folder, "c")]);
+  expect(diagnostics).toEqual([]);
+  const wrong = read("resources: [{namespace: foo}, {path: a, namespace: A}, {path: a, namespce: b}]");
+  expect(wrong.diagnostics.map(({ message }) => message)).toEqual([
+    "resources[0].path: a path is needed",
+    "resources[1].namespace: a namespace is needed",
+    "resources[2].namespce is not known",
+  ]);
+});
+
 test("the caller's environment wins over the file's", () => {
   const yaml = "env: { PORT: '1', OTHER: '${PORT}2' }\nprepare: { command: [make, '${PORT}'] }";
   expect(read(yaml).prepare).toEqual(["make", "1"]);

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
 import { formatPosition } from "../model/position.ts";
+import { splitResourcePath, withPath } from "../model/resource-path.ts";
 import { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "../runtime/index.ts";
 import { type Environment, LAUNCH_FILE, type Places } from "./config.ts";
 
@@ -33,7 +34,10 @@ export function readLaunchSettings(places: Places, environment: Environment): La
     isDeclared,
     diagnostics,
     programEnv,
-    resources: settings.resources.length === 0 ? [places.root] : paths(settings.resources),
+    resources:
+      settings.resources.length === 0
+        ? [places.root]
+        : settings.resources.map((given) => withPath(given, resolve(places.root, splitResourcePath(given).path))),
     authorities: paths(settings.authorities),
     outside: Object.fromEntries(outside.map(([name, program]) => [name, { ...program, env: { ...programEnv, ...program.env } }])),
   };
@@ -49,7 +53,7 @@ export function checkLaunchSettings({ diagnostics }: Pick<LaunchSettings, "diagn
 
 /** To be asked when `prepare` has run, which may make them. @throws MeshError `refused` where files or folders of resources don't exist. */
 export function checkResourcesExist({ resources }: Pick<LaunchSettings, "resources">, { root }: Pick<Places, "root">): void {
-  const missing = resources.filter((path) => !existsSync(path));
+  const missing = resources.map((given) => splitResourcePath(given).path).filter((path) => !existsSync(path));
   if (missing.length === 0) return;
   throw new MeshError("refused", `no such file or folder: ${missing.join(", ")}`, {
     help: `put manifests there, or name others under resources in ${join(root, LAUNCH_FILE)}`,

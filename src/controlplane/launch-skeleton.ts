@@ -2,13 +2,14 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MeshError } from "../model/error.ts";
 import type { Resource } from "../model/resource.ts";
+import type { ResourcePath } from "../model/resource-path.ts";
 import { findImage, type KumikoSettings, toDesiredWorkload } from "../runtime/index.ts";
 import type { GatewayBody } from "../schema/bodies.ts";
 import { readFiles } from "../source/index.ts";
 import { LAUNCH_FILE, type Places } from "./config.ts";
 
 /** Images of the files' Deployments and StatefulSets that neither kumiko.yaml nor the container itself gives a command, in order. */
-export async function imagesWithoutCommand(paths: readonly string[], images: KumikoSettings["images"]): Promise<readonly string[]> {
+export async function imagesWithoutCommand(paths: readonly ResourcePath[], images: KumikoSettings["images"]): Promise<readonly string[]> {
   return unmapped(await resourcesOf(paths), images);
 }
 
@@ -50,7 +51,7 @@ function alreadyThere(file: string): MeshError {
   });
 }
 
-async function resourcesOf(paths: readonly string[]): Promise<readonly Resource[]> {
+async function resourcesOf(paths: readonly ResourcePath[]): Promise<readonly Resource[]> {
   return (await readFiles(paths)).resources;
 }
 

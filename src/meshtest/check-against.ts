@@ -5,7 +5,7 @@ import { meshTestSchema } from "./document-schema.ts";
 import type { Complain } from "./raw.ts";
 
 /** Compares a value with a part of the schema; what is unknown is wrong here, because a test must not say more than is checked. */
-export function checkAgainst(root: "MeshTest" | "Token" | "Matcher", value: unknown, at: JsonPath, complain: Complain): void {
+export function checkAgainst(root: "MeshTest" | "Token" | "Matcher" | "Resources", value: unknown, at: JsonPath, complain: Complain): void {
   const report = ({ path, message, help }: Finding) => complain([...at, ...path], message.replace(": it has no effect", ""), help);
   checkShape(value, meshTestSchema.kinds[root] ?? -1, { schema: meshTestSchema, report });
 }

@@ -124,6 +124,36 @@ describe("a wrong document says where", () => {
       error: "7:51 expiresIn must be a text",
     },
     { title: "an expected code that is none", text: `${HEAD}  calls:\n  ${CALL}\n  expectDiagnostics: [{code: X}]\n`, error: "7:24" },
+    {
+      title: "an expected diagnostic that is any of anything",
+      text: `${HEAD}  calls:\n  ${CALL}\n  expectDiagnostics: [{}]\n`,
+      error: "7:23 it names no diagnostic (set code, resource or both)",
+    },
+    {
+      title: "resources without a path",
+      text: `${HEAD}  resources: [{namespace: foo}]\n  calls:\n  ${CALL}\n`,
+      error: "5:15 path is missing",
+    },
+    {
+      title: "resources with an unknown field",
+      text: `${HEAD}  resources: [{path: a.yaml, namespac: foo}]\n  calls:\n  ${CALL}\n`,
+      error: "5:30 unknown field namespac (did you mean namespace?)",
+    },
+    {
+      title: "resources in what is no namespace",
+      text: `${HEAD}  resources: [{path: a.yaml, namespace: Foo}]\n  calls:\n  ${CALL}\n`,
+      error: "5:30 it is no namespace",
+    },
+    {
+      title: "two bodies",
+      text: withCall({ request: '{url: "http://b", body: a, bodyBytes: 1}' }),
+      error: "7:41 bodyBytes can't stand beside body",
+    },
+    {
+      title: "a body larger than any",
+      text: withCall({ request: '{url: "http://b", bodyBytes: 5000000}' }),
+      error: "7:32 spec.calls[0].request.bodyBytes",
+    },
     { title: "a profile that is none", text: `${HEAD}  profile: zero\n  calls:\n  ${CALL}\n`, error: "5:3 spec.profile can't be" },
   ])("$title", ({ text, error }) => {
     expect(errorsOf(text).join("\n")).toContain(error);
@@ -180,4 +210,12 @@ test("what is right is read with its defaults", () => {
 test("null is absent where it doesn't mean none", () => {
   const checked = check(withCall({ request: '{url: "http://b", repeat: null, token: null}', expect: "{status: 200, body: null}" }));
   expect(checked).toMatchObject({ ok: true, test: { calls: [{ request: { repeat: 1, tokens: [] }, expect: { status: 200 } }] } });
+});
+
+test("a body of so many bytes is made", () => {
+  const bodyOf = (bytes: number) => {
+    const checked = check(withCall({ request: `{url: "http://b", bodyBytes: ${bytes}}` }));
+    return checked.ok ? checked.test.calls[0]?.request.body : undefined;
+  };
+  expect([bodyOf(0), bodyOf(18), bodyOf(1_300_000)?.length]).toEqual(["", "0123456789abcdef01", 1_300_000]);
 });

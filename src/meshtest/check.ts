@@ -1,6 +1,7 @@
 import { didYouMean } from "../base/did-you-mean.ts";
 import type { JsonPath, SourcePosition } from "../model/position.ts";
 import type { RawDocument } from "../schema/index.ts";
+import { isDnsLabel } from "../schema/names.ts";
 import { isRecord } from "../schema/shape.ts";
 import { checkAgainst, withoutNulls } from "./check-against.ts";
 import type { MeshTest, ShorthandWorkload } from "./document.ts";
@@ -16,11 +17,19 @@ export function isMeshTest({ value }: RawDocument): boolean {
   );
 }
 
+/** An entry of `spec.resources`. */
+export interface NamedResources {
+  readonly path: string;
+  /** Of documents that name none; absent: the test's own. */
+  readonly namespace?: string;
+  readonly position: SourcePosition;
+}
+
 export type CheckedTest =
   | {
       readonly ok: true;
       readonly test: MeshTest;
-      readonly resources: readonly { readonly path: string; readonly position: SourcePosition }[];
+      readonly resources: readonly NamedResources[];
     }
   | { readonly ok: false; readonly errors: readonly FileError[] };
 
@@ -59,12 +68,13 @@ export function checkTest(document: RawDocument): CheckedTest {
     const locate = (inner: JsonPath) => document.locate([...path, ...inner]);
     return { name, position: locate(call.name === undefined ? [] : ["name"]), from, request, expect, locate };
   });
-  const expectDiagnostics = (spec.expectDiagnostics ?? []).map((expected, i) => ({
-    ...expected,
-    position: document.locate(["spec", "expectDiagnostics", i]),
-  }));
+  const expectDiagnostics = (spec.expectDiagnostics ?? []).map((expected, i) => {
+    const path = ["spec", "expectDiagnostics", i];
+    if ((expected.code ?? expected.resource) === undefined) complain(path, "it names no diagnostic", "set code, resource or both");
+    return { ...expected, position: document.locate(path) };
+  });
+  const resources = readResources(spec.resources ?? [], document, complain);
   if (errors.length > 0) return { ok: false, errors };
-  const resources = (spec.resources ?? []).map((path, i) => ({ path, position: document.locate(["spec", "resources", i]) }));
   const test = {
     ...metadata,
     profile: spec.profile ?? "istio",
@@ -74,6 +84,23 @@ export function checkTest(document: RawDocument): CheckedTest {
     position: document.locate([]),
   } as const;
   return { ok: true, test, resources };
+}
+
+function readResources(given: readonly unknown[], { locate }: RawDocument, complain: Complain): readonly NamedResources[] {
+  return given.flatMap((item, i) => {
+    const at = ["spec", "resources", i];
+    const entry = typeof item === "string" ? { path: item } : item;
+    checkAgainst("Resources", entry, at, complain);
+    const { path, namespace } = (isRecord(entry) ? entry : {}) as Partial<NamedResources>;
+    if (namespace !== undefined && !isNamespace(namespace)) complain([...at, "namespace"], "it is no namespace", NAMESPACE_FORM);
+    return typeof path === "string" ? [{ path, ...(namespace !== undefined && { namespace }), position: locate(at) }] : [];
+  });
+}
+
+const NAMESPACE_FORM = "use small letters, digits and dashes";
+
+function isNamespace(value: unknown): boolean {
+  return typeof value === "string" && isDnsLabel(value);
 }
 
 function isLoopback(host: string): boolean {
@@ -91,8 +118,7 @@ function readMetadata(value: RawRecord, complain: Complain): { readonly name: st
   reportUnknown(metadata, METADATA_FIELDS, ["metadata"], complain);
   const { name, namespace = "default" } = metadata;
   if (typeof name !== "string" || name === "") complain(["metadata", "name"], "metadata.name is missing", "add a name");
-  const isNamespace = typeof namespace === "string" && /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace);
-  if (!isNamespace) complain(["metadata", "namespace"], "metadata.namespace is no namespace", "use small letters, digits and dashes");
+  if (!isNamespace(namespace)) complain(["metadata", "namespace"], "metadata.namespace is no namespace", NAMESPACE_FORM);
   return { name: String(name), namespace: String(namespace) };
 }
 

@@ -4,6 +4,7 @@
  */
 import { GRPC_STATUS } from "../base/grpc-status.ts";
 import type { CompactNode, CompactSchema } from "../schema/compact.ts";
+import { ECHO_LIMITS } from "./echo-program/protocol.ts";
 
 /** `about` is what an editor shows; `forms` what an editor accepts where our own check is code (`is: "any"`). */
 type Literal = (
@@ -53,6 +54,7 @@ const REQUEST: Literal = {
     method: text,
     headers: about({ map: { is: "any", forms: [TEXT_FORM, LINES_FORM] } }, "A list: that many header lines; host overrides the authority"),
     body: { is: "string" },
+    bodyBytes: about({ is: "integer", minimum: 0, maximum: ECHO_LIMITS.bodyBytes }, "Instead of body: that many bytes"),
     rawPath: about(text, "Sent as it is, without any normalisation by the client"),
     sni: about(text, "For https, tls (the URL's host)"),
     token: about({ is: "any", forms: [toEditor(TOKEN), { type: "array", items: toEditor(TOKEN) }] }, "A JWT, or several"),
@@ -112,10 +114,15 @@ const WORKLOAD: Literal = {
   },
 };
 
+const RESOURCES: Literal = { required: ["path"], fields: { path: text, namespace: text } };
+
 const SPEC: Literal = {
   required: ["calls"],
   fields: {
-    resources: about({ list: text }, "Files and folders, relative to this file; other documents of this file belong to the test too"),
+    resources: about(
+      { list: { is: "any", forms: [TEXT_FORM, toEditor(RESOURCES)] } },
+      "Files and folders, relative to this file, {path, namespace} for documents that name no namespace; other documents of this file belong to the test too",
+    ),
     profile: about(oneOf("istio", "zero-trust"), "Defaults where a resource says nothing (istio)"),
     workloads: about({ list: WORKLOAD }, "What runs, beside Deployments, StatefulSets, Pods and WorkloadEntries"),
     calls: {
@@ -136,7 +143,6 @@ const SPEC: Literal = {
     expectDiagnostics: about(
       {
         list: {
-          required: ["code"],
           fields: { code: { is: "string", pattern: "^(IST|KMK)\\d{4}$" }, resource: text },
         },
       },
@@ -148,11 +154,12 @@ const SPEC: Literal = {
 export const API_VERSION = "kumiko.dev/v1alpha1";
 export const KIND = "MeshTest";
 
-/** `MeshTest` is the document beside apiVersion, kind and metadata; `Token` and `Matcher` are checked where a field takes several forms. */
+/** `MeshTest` is the document beside apiVersion, kind and metadata; the others are checked where a field takes several forms. */
 export const meshTestSchema: CompactSchema = compile({
   MeshTest: { required: ["spec"], fields: { spec: SPEC } },
   Token: TOKEN,
   Matcher: MATCHER,
+  Resources: RESOURCES,
 });
 
 /** JSON Schema (draft 2020-12) for editors. */

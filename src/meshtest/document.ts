@@ -26,7 +26,8 @@ export interface ShorthandWorkload {
 }
 
 export interface ExpectedDiagnostic {
-  readonly code: string;
+  /** Absent: whatever is said of the resource. */
+  readonly code?: string;
   /** `Kind/namespace/name`; absent: of any. */
   readonly resource?: string;
   readonly position: SourcePosition;

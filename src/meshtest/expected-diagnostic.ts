@@ -6,7 +6,8 @@ import { type CallResult, describeMismatches } from "./result.ts";
 
 export function isExpected({ code, resource }: Diagnostic, expected: ExpectedDiagnostic): boolean {
   return (
-    code === expected.code && (expected.resource === undefined || (resource !== undefined && formatRef(resource) === expected.resource))
+    (expected.code === undefined || code === expected.code) &&
+    (expected.resource === undefined || (resource !== undefined && formatRef(resource) === expected.resource))
   );
 }
 
@@ -18,7 +19,7 @@ export function missingDiagnostics(
 ): readonly CallResult[] {
   const missing = expectDiagnostics.filter((expected) => !said.some((found) => isExpected(found, expected)));
   return missing.map((expected) => {
-    const wanted = `${expected.code}${expected.resource === undefined ? "" : ` on ${expected.resource}`}`;
+    const wanted = `${expected.code ?? "something"}${expected.resource === undefined ? "" : ` on ${expected.resource}`}`;
     const mismatches = [{ field: "expectDiagnostics", expected: wanted, happened: textOf(said) }];
     const common = { position: expected.position, test, name: `the mesh says ${wanted}`, engine, verdict: "fail" } as const;
     return { ...common, reason: describeMismatches(mismatches), mismatches, happened: textOf(said), because: [], path: [] };

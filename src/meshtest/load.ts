@@ -1,13 +1,12 @@
 import { dirname, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
-import type { SourcePosition } from "../model/position.ts";
 import type { Resource } from "../model/resource.ts";
 import { checkDocument, type RawDocument } from "../schema/index.ts";
 import { isRecord } from "../schema/shape.ts";
 import { type Declared, mergeDeclared, readText } from "../source/index.ts";
 import { readFileText } from "../source/file-text.ts";
 import { listFiles } from "../source/list-files.ts";
-import { checkTest, isMeshTest } from "./check.ts";
+import { checkTest, isMeshTest, type NamedResources } from "./check.ts";
 import type { MeshTest } from "./document.ts";
 import { KIND } from "./document-schema.ts";
 import { type FileError, fileError } from "./file-error.ts";
@@ -129,7 +128,13 @@ async function loadFile(file: string, { shown, cwd, isSearched, watched }: Place
       errors.push(...checked.errors);
       continue;
     }
-    const others = await readResources(checked.resources, { base: dirname(file), own: file, cwd, watched });
+    const others = await readResources(checked.resources, {
+      base: dirname(file),
+      own: file,
+      namespace: checked.test.namespace,
+      cwd,
+      watched,
+    });
     errors.push(...others.errors);
     // Without a whole file's resources a call could pass that nobody would let pass.
     const lost = others.diagnostics.filter(
@@ -153,14 +158,20 @@ interface Others {
 
 /** `spec.resources`: files that hold tests of their own belong to those, unless they are named one by one. */
 async function readResources(
-  entries: readonly { readonly path: string; readonly position: SourcePosition }[],
-  { base, own, cwd, watched }: { readonly base: string; readonly own: string; readonly cwd: string; readonly watched: Watching },
+  entries: readonly NamedResources[],
+  {
+    base,
+    own,
+    namespace: common,
+    cwd,
+    watched,
+  }: { readonly base: string; readonly own: string; readonly namespace: string } & Pick<Place, "cwd" | "watched">,
 ): Promise<Others> {
   const documents: (readonly RawDocument[])[] = [];
   const diagnostics: Diagnostic[] = [];
   const errors: FileError[] = [];
-  const seen = new Set([own]);
-  for (const { path, position } of entries) {
+  const seen = new Set<string>();
+  for (const { path, namespace, position } of entries) {
     const absolute = resolve(base, path);
     const listing = await listWatched(absolute, watched);
     if (listing.outOfSight.length > 0)
@@ -168,11 +179,12 @@ async function readResources(
     // What was passed over is part of what the mesh is missing.
     diagnostics.push(...listing.diagnostics.filter(({ severity }) => severity !== "error"));
     for (const { path: file } of listing.files) {
-      if (seen.has(file)) continue;
-      seen.add(file);
+      const key = `${file} in ${namespace ?? common}`;
+      if (file === own || seen.has(key)) continue;
+      seen.add(key);
       const shown = shownPath(file, cwd);
       const text = await readFileText(file);
-      const read = typeof text === "string" ? readText(text, shown) : { documents: [], diagnostics: [text] };
+      const read = typeof text === "string" ? readText(text, shown, namespace) : { documents: [], diagnostics: [text] };
       diagnostics.push(...read.diagnostics);
       if (file !== absolute && read.documents.some(isMeshTest)) continue;
       documents.push(read.documents.filter((document) => !isMeshTest(document)));

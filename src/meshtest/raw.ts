@@ -2,7 +2,7 @@ import type { JsonPath } from "../model/position.ts";
 
 /** The document as its schema found it right; what has several forms is still unknown. */
 export interface RawSpec {
-  readonly resources?: readonly string[];
+  readonly resources?: readonly unknown[];
   readonly profile?: "istio" | "zero-trust";
   readonly workloads?: readonly {
     readonly name: string;
@@ -19,7 +19,7 @@ export interface RawSpec {
     readonly request: RawRequest;
     readonly expect: RawExpectation;
   }[];
-  readonly expectDiagnostics?: readonly { readonly code: string; readonly resource?: string }[];
+  readonly expectDiagnostics?: readonly { readonly code?: string; readonly resource?: string }[];
 }
 
 export interface RawCaller {
@@ -35,6 +35,7 @@ export interface RawRequest {
   readonly method?: string;
   readonly headers?: RawRecord;
   readonly body?: string;
+  readonly bodyBytes?: number;
   readonly rawPath?: string;
   readonly sni?: string;
   readonly token?: unknown;

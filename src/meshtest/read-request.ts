@@ -34,7 +34,7 @@ export function readCaller(raw: RawCaller, complain: Complain): Caller {
 const UNREADABLE: RequestUrl = { text: "", scheme: "http", host: "unknown", port: 80, authority: "unknown", path: "/" };
 
 export function readRequest(raw: RawRequest, complain: Complain): RequestSpec {
-  const { method = "GET", body = "", rawPath, sni, http2 = false, repeat = 1, concurrency = 1 } = raw;
+  const { method = "GET", rawPath, sni, http2 = false, repeat = 1, concurrency = 1 } = raw;
   const read = readUrl(raw.url);
   if (typeof read === "string") complain(["url"], `request.url can't be used: ${read}`);
   const url = typeof read === "string" ? UNREADABLE : read;
@@ -48,7 +48,7 @@ export function readRequest(raw: RawRequest, complain: Complain): RequestSpec {
     method,
     headers: headers.filter(([name]) => name !== "host"),
     ...(authority !== undefined && { authority }),
-    body,
+    body: readBody(raw, complain),
     ...(rawPath !== undefined && { rawPath }),
     ...(sni !== undefined && { sni }),
     tokens: readTokens(raw.token, complain),
@@ -56,6 +56,15 @@ export function readRequest(raw: RawRequest, complain: Complain): RequestSpec {
     repeat,
     concurrency,
   };
+}
+
+/** What `bodyBytes` stands for. */
+const FILLER = "0123456789abcdef";
+
+function readBody({ body, bodyBytes }: RawRequest, complain: Complain): string {
+  if (bodyBytes === undefined) return body ?? "";
+  if (body !== undefined) complain(["bodyBytes"], "bodyBytes can't stand beside body", "keep one of them");
+  return FILLER.repeat(Math.ceil(bodyBytes / FILLER.length)).slice(0, bodyBytes);
 }
 
 function readHeaders(raw: RawRecord, complain: Complain): readonly (readonly [string, string])[] {

@@ -1,7 +1,9 @@
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { didYouMean } from "../base/index.ts";
 import { type Diagnostic, diagnostic, type DiagnosticCode } from "../model/diagnostic.ts";
+import type { ResourcePath } from "../model/resource-path.ts";
 import { formatPath, type JsonPath, type SourcePosition } from "../model/position.ts";
+import { isDnsLabel } from "../schema/names.ts";
 import { expandInCommand, expandVariables, type Variables } from "./variables.ts";
 
 /** How an image is run where there are no containers. */
@@ -42,7 +44,7 @@ export interface PublishedPort {
 
 export interface KumikoSettings {
   /** Files and folders of resources; none named: the folder of `kumiko.yaml`. */
-  readonly resources: readonly string[];
+  readonly resources: readonly ResourcePath[];
   /** Variables for `prepare`, `outside` and `token`; the caller's environment wins. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs to its end before the resources are read. */
@@ -125,7 +127,9 @@ function readSettings(reader: Reader, value: unknown, given: Variables): KumikoS
   const fill: Fill = (text) => expandVariables(text, variables);
   const words = (entry: unknown, path: JsonPath) => reader.words(entry, path).map(fill);
   return {
-    resources: words(root["resources"], ["resources"]),
+    resources: reader
+      .list(root["resources"], ["resources"])
+      .flatMap((entry, i) => readResources(reader, entry, ["resources", i], fill) ?? []),
     env,
     prepare: readCommand(reader, root["prepare"], ["prepare"]).map(fill),
     authorities: words(root["authorities"], ["authorities"]),
@@ -144,6 +148,17 @@ type Fill = (text: string) => string;
 function readCommand(reader: Reader, value: unknown, path: JsonPath): readonly string[] {
   if (value === undefined) return [];
   return reader.words(reader.map(value, path, ["command"])["command"], [...path, "command"]);
+}
+
+function readResources(reader: Reader, value: unknown, at: JsonPath, fill: Fill): ResourcePath | undefined {
+  if (typeof value === "string") return fill(value);
+  if (!isRecord(value)) return reader.wrong("a path is needed, or {path, namespace}", at);
+  const fields = reader.map(value, at, ["path", "namespace"]);
+  const [path, namespace] = [fields["path"], fields["namespace"]];
+  if (typeof path !== "string" || path === "") return reader.wrong("a path is needed", [...at, "path"]);
+  if (namespace === undefined) return fill(path);
+  if (typeof namespace !== "string" || !isDnsLabel(fill(namespace))) return reader.wrong("a namespace is needed", [...at, "namespace"]);
+  return { path: fill(path), namespace: fill(namespace) };
 }
 
 function readImage(reader: Reader, value: unknown, path: JsonPath): ImageCommand {

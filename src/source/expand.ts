@@ -10,6 +10,8 @@ type Value = Readonly<Record<string, unknown>>;
 export interface Surroundings {
   readonly text: string;
   readonly positionAt: (offset: number) => SourcePosition;
+  /** Of documents that name none; one that names another can't be used. */
+  readonly namespace?: string | undefined;
 }
 
 /** Istio's place for MeshConfig. */
@@ -28,7 +30,10 @@ export function expandDocument({ value, place }: Plain, surroundings: Surroundin
   return expanded;
 }
 
-function withMeshConfig({ value, place }: Plain, surroundings: Surroundings): readonly RawDocument[] | Fault {
+function withMeshConfig(plain: Plain, surroundings: Surroundings): readonly RawDocument[] | Fault {
+  const placed = inNamespace(plain, surroundings.namespace);
+  if (isFault(placed)) return placed;
+  const { value, place } = placed;
   const locate = (path: JsonPath) => surroundings.positionAt(findPlace(place, path).offset);
   const document: RawDocument = { value, locate };
   const config = findMeshConfig(value);
@@ -43,6 +48,27 @@ function withMeshConfig({ value, place }: Plain, surroundings: Surroundings): re
     metadata: config.metadata,
   });
   return [document, { value: mesh, locate: (path) => (isOuter(path) ? locate(path) : surroundings.positionAt(read.offsetOf(path))) }];
+}
+
+/** As `kubectl apply --namespace` has it. */
+function inNamespace(plain: Plain, namespace: string | undefined): Plain | Fault {
+  const { value, place } = plain;
+  if (namespace === undefined || !isObject(value) || !isObject(value["metadata"])) return plain;
+  const declared = value["metadata"]["namespace"] ?? "";
+  if (declared === namespace) return plain;
+  if (declared !== "")
+    return {
+      code: "KMK1001",
+      message: `metadata.namespace is ${JSON.stringify(declared)}, where all of the file is for namespace ${namespace}`,
+      help: "take one of the two namespaces out",
+      offset: findPlace(place, ["metadata", "namespace"]).offset,
+    };
+  const metadata = plainObject({ ...value["metadata"], namespace });
+  return { value: plainObject({ ...value, metadata }), place };
+}
+
+function plainObject(fields: Value): Value {
+  return Object.assign(Object.create(null) as object, fields);
 }
 
 /** The MeshConfig has its identity from the ConfigMap. */

@@ -1,17 +1,18 @@
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { findCutOff, mayGoOn } from "./cut-off.ts";
 import { EMPTY_FILE, type FileMemory, keepFile, updateFile } from "./file-memory.ts";
 import { readFileText } from "./file-text.ts";
 import type { Kept, KeptResources } from "./kept-resources.ts";
 import type { LastGoodTexts } from "./last-good.ts";
-import { type FoundFile, type KnownPatches, listFiles, type Listing } from "./list-files.ts";
+import { fileKey, type FileName, type FoundFile, type KnownPatches, listFiles, type Listing } from "./list-files.ts";
 import { type Contested, type Declared, mergeDeclared } from "./merge.ts";
 import { readText } from "./read-text.ts";
 import { describeHeld, type Fate, guardRemovals, type Guarded, type HeldRemoval, NOTHING_YET } from "./removal-guard.ts";
 
 export interface FileReaderOptions {
-  readonly paths: readonly string[];
+  readonly paths: readonly ResourcePath[];
   readonly lastGood?: LastGoodTexts | undefined;
   readonly kept?: KeptResources | undefined;
   /** How long a file must stay as it is before what it has lost counts: a writer may still be at work, an editor about to put it back. */
@@ -28,7 +29,7 @@ export interface Reading {
   readonly isWaiting: boolean;
 }
 
-interface KnownFile {
+interface KnownFile extends FileName {
   readonly stamp: string;
   /** As it was last read; undefined where it could not be. */
   readonly text: string | undefined;
@@ -79,7 +80,7 @@ export class FileReader {
     const listing = await listFiles(this.#options.paths, this.#patches);
     if (this.#isFirst) await this.#recall(listing);
     const files = new Map<string, KnownFile>();
-    for (const found of listing.files) files.set(found.path, await this.#readFile(found));
+    for (const found of listing.files) files.set(fileKey(found), await this.#readFile(found));
     this.#keepMissing(files, listing);
     return await this.#settle(files, listing);
   }
@@ -88,24 +89,25 @@ export class FileReader {
     const before = this.#guarded;
     const resources = new Map(before.resources.map((resource) => [keyOf(resource), resource]));
     const merged = mergeDeclared(partsOf(files), { resources, contested: this.#contested });
-    const guarded = guardRemovals(before, merged.resources, (file) => files.get(file)?.fate ?? "gone");
+    const fates = fatesOf(files.values());
+    const guarded = guardRemovals(before, merged.resources, (file) => fates.get(file) ?? "gone");
     const diagnostics = [...listing.diagnostics, ...describeHeld(guarded.held), ...merged.diagnostics];
     const complaints = JSON.stringify([
       listing.diagnostics.map(({ message }) => message),
       guarded.held.map(({ resource }) => keyOf(resource)),
     ]);
     const hasChanged = this.#isFirst || complaints !== this.#complaints || !hasSameMemories(this.#files, files);
-    const gone = [...this.#files.keys()].filter((path) => !files.has(path));
-    const changed = [...files].filter(([path, { text }]) => this.#isFirst || text !== this.#files.get(path)?.text);
+    const gone = [...this.#files].flatMap(([key, file]) => (files.has(key) ? [] : [file]));
+    const changed = [...files].flatMap(([key, file]) => (this.#isFirst || file.text !== this.#files.get(key)?.text ? [file] : []));
     [this.#files, this.#guarded, this.#contested] = [files, guarded, merged.contested];
     [this.#complaints, this.#isFirst] = [complaints, false];
-    if (hasChanged || !this.#isWrittenDown) await this.#writeDown(this.#isWrittenDown ? changed : [...files], gone);
+    if (hasChanged || !this.#isWrittenDown) await this.#writeDown(this.#isWrittenDown ? changed : [...files.values()], gone);
     const isWaiting = [...files.values()].some(({ waiting }) => waiting !== undefined);
     return { declared: { resources: guarded.resources, diagnostics }, hasChanged, folders: listing.folders, isWaiting };
   }
 
   /** First what is held, then what the files say without it: whenever the process ends, nothing is between the two. */
-  async #writeDown(changed: readonly (readonly [string, KnownFile])[], gone: readonly string[]): Promise<void> {
+  async #writeDown(changed: readonly KnownFile[], gone: readonly KnownFile[]): Promise<void> {
     const { lastGood, kept, onFailure } = this.#options;
     try {
       const contested = [...this.#contested.values()].filter((resource) => resource !== undefined);
@@ -113,10 +115,11 @@ export class FileReader {
         held: [...this.#guarded.held, ...this.#foreign.held],
         contested: [...contested, ...this.#foreign.contested],
       });
-      for (const path of gone) await lastGood?.forget(path);
-      for (const [path, { text, memory, waiting }] of changed) {
+      for (const file of gone) await lastGood?.forget(file);
+      for (const file of changed) {
+        const { text, memory, waiting } = file;
         const isGood = waiting === undefined && !memory.diagnostics.some(({ severity }) => severity === "error");
-        if (text !== undefined && isGood) await lastGood?.write(path, text);
+        if (text !== undefined && isGood) await lastGood?.write(file, text);
       }
       this.#isWrittenDown = true;
     } catch (error) {
@@ -128,14 +131,16 @@ export class FileReader {
   /** What an earlier process had in force, so that what has vanished since is noticed. */
   async #recall(listing: Listing): Promise<void> {
     const { lastGood, kept, paths } = this.#options;
-    const isOurs = (file: string) => paths.some((path) => file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`));
+    const given = paths.map(splitResourcePath);
+    const isOurs = (file: string) => given.some(({ path }) => isBelow(file, path));
+    const isGiven = (file: FileName) => given.some(({ path, namespace }) => namespace === file.namespace && isBelow(file.path, path));
     const files = new Map<string, KnownFile>();
-    const names = [...listing.files.map(({ path }) => path), ...((await lastGood?.files()) ?? []).filter(isOurs)];
-    for (const path of new Set(names)) {
-      const text = await lastGood?.read(path);
+    for (const found of [...listing.files, ...((await lastGood?.files()) ?? []).filter(isGiven)]) {
+      const name = nameOf(found);
+      const text = files.has(fileKey(name)) ? undefined : await lastGood?.read(name);
       if (text === undefined) continue;
-      const memory = updateFile(EMPTY_FILE, readText(text, path).documents);
-      files.set(path, { stamp: "", text: undefined, goodText: text, memory, fate: "goes-on" });
+      const memory = updateFile(EMPTY_FILE, readText(text, name.path, name.namespace).documents);
+      files.set(fileKey(name), { ...name, stamp: "", text: undefined, goodText: text, memory, fate: "goes-on" });
     }
     const { held, contested } = (await kept?.read()) ?? { held: [], contested: [] };
     const isOwn = (resource: Resource) => isOurs(resource.locate([]).file);
@@ -149,24 +154,25 @@ export class FileReader {
     this.#guarded = { resources: [...merged.resources, ...still.map(({ resource }) => resource)], held: still };
   }
 
-  async #readFile({ path, stamp }: FoundFile): Promise<KnownFile> {
-    const known = this.#files.get(path);
+  async #readFile(found: FoundFile): Promise<KnownFile> {
+    const { path, stamp, namespace } = found;
+    const known = this.#files.get(fileKey(found));
     if (known?.stamp === stamp && known.waiting === undefined) return known;
     const { memory: before, goodText } = known ?? { memory: EMPTY_FILE, goodText: undefined };
     const text = await readFileText(path);
     const unusable = (diagnostics: readonly Diagnostic[]): KnownFile => ({
-      ...{ stamp, goodText, fate: "goes-on", memory: keepFile(before, path, diagnostics) },
+      ...{ ...found, goodText, fate: "goes-on", memory: keepFile(before, path, diagnostics) },
       text: typeof text === "string" ? text : undefined,
     });
     if (typeof text !== "string") return unusable([text]);
     if (known !== undefined && text === known.text) return withoutWaiting(known, stamp);
     const cutOff = findCutOff(text, goodText ?? "", path);
-    const { documents, diagnostics } = cutOff === undefined ? readText(text, path) : { documents: [], diagnostics: [cutOff] };
+    const { documents, diagnostics } = cutOff === undefined ? readText(text, path, namespace) : { documents: [], diagnostics: [cutOff] };
     if (diagnostics.length > 0) return unusable(diagnostics);
     const memory = updateFile(before, documents);
     const waiting = known === undefined || this.#isFirst ? undefined : this.#waitFor(known, { stamp, text, memory });
     if (known !== undefined && waiting !== undefined) return { ...known, waiting };
-    return { stamp, text, goodText: text, memory, fate: fateOf(before, memory) };
+    return { ...found, text, goodText: text, memory, fate: fateOf(before, memory) };
   }
 
   #waitFor(known: KnownFile, { stamp, text, memory }: { stamp: string; text: string; memory: FileMemory }): KnownFile["waiting"] {
@@ -179,14 +185,14 @@ export class FileReader {
 
   /** A folder that can't be read has not lost its files, and one that an editor is about to put back is not gone. */
   #keepMissing(files: Map<string, KnownFile>, { outOfSight }: Listing): void {
-    for (const [path, known] of this.#files) {
-      if (files.has(path)) continue;
-      const isHidden = outOfSight.some((hidden) => path === hidden || path.startsWith(`${hidden}/`));
+    for (const [key, known] of this.#files) {
+      if (files.has(key)) continue;
+      const isHidden = outOfSight.some((hidden) => isBelow(known.path, hidden));
       const sinceMs = known.waiting?.stamp === GONE ? known.waiting.sinceMs : performance.now();
-      if (isHidden) files.set(path, withoutWaiting(known, ""));
+      if (isHidden) files.set(key, withoutWaiting(known, ""));
       else if (!this.#isFirst && performance.now() - sinceMs < this.#options.quietMs) {
         const leaving = new Set(known.memory.resources.map(keyOf));
-        files.set(path, { ...known, stamp: "", waiting: { stamp: GONE, sinceMs, leaving } });
+        files.set(key, { ...known, stamp: "", waiting: { stamp: GONE, sinceMs, leaving } });
       }
     }
   }
@@ -195,6 +201,26 @@ export class FileReader {
 function withoutWaiting(known: KnownFile, stamp: string): KnownFile {
   const { waiting: _, ...rest } = known;
   return { ...rest, stamp };
+}
+
+function nameOf({ path, namespace }: FileName): FileName {
+  return namespace === undefined ? { path } : { path, namespace };
+}
+
+function isBelow(file: string, path: string): boolean {
+  return file === path || file.startsWith(path.endsWith("/") ? path : `${path}/`);
+}
+
+/** Of those that a file which is read for several namespaces has, the first of these counts. */
+const FATES: readonly Fate[] = ["empty", "unclear", "goes-on"];
+
+function fatesOf(files: Iterable<KnownFile>): ReadonlyMap<string, Fate> {
+  const fates = new Map<string, Fate>();
+  for (const { path, fate } of files) {
+    const other = fates.get(path);
+    fates.set(path, other === undefined ? fate : (FATES.find((one) => one === fate || one === other) ?? fate));
+  }
+  return fates;
 }
 
 function fateOf(before: FileMemory, now: FileMemory): Fate {

@@ -317,3 +317,18 @@ describe("many that vanish at once", () => {
     await until(() => expect(codes()).toEqual(["KMK0004"]));
   });
 });
+
+test("a file may be read for several namespaces, each of which remembers its own last good version", async () => {
+  const text = (host: string) => rule(host).replace(", namespace: shop", "");
+  await write("a.yaml", text("one"));
+  const path = join(dir, "a.yaml");
+  const paths = ["foo", "bar"].map((namespace) => ({ path, namespace }));
+  source = await startFileSource({ paths, onChange: (declared) => seen.push(declared), settleMs: 5 });
+  expect(names()).toEqual(["DestinationRule/foo/users", "DestinationRule/bar/users"]);
+  await write("a.yaml", text("two").replace("name: users", "name: users, namespace: bar"));
+  const hosts = () => last().resources.map(({ body }) => (body as { spec: { host: string } }).spec.host);
+  await until(() => expect(hosts()).toEqual(["one", "two"]));
+  expect(last().diagnostics.map(({ message }) => message)).toContain(
+    'metadata.namespace is "bar", where all of the file is for namespace foo',
+  );
+});

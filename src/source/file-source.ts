@@ -1,3 +1,4 @@
+import type { ResourcePath } from "../model/resource-path.ts";
 import { FileReader } from "./file-reader.ts";
 import type { KeptResources } from "./kept-resources.ts";
 import type { LastGoodTexts } from "./last-good.ts";
@@ -7,7 +8,7 @@ import { watchFolders } from "./watch-folders.ts";
 
 export interface FileSourceOptions {
   /** Files and folders; where one resource is declared twice the earlier wins. */
-  readonly paths: readonly string[];
+  readonly paths: readonly ResourcePath[];
   /**
    * Called with everything, first before `startFileSource` resolves and then after each change of a file's text, be it a comment: positions
    * may have moved. Resources whose hash is equal mean that nothing else did.
@@ -41,7 +42,7 @@ export interface FileSource {
 const TIMER_EARLY_MS = 20;
 
 /** Reads files and folders once. */
-export async function readFiles(paths: readonly string[]): Promise<Declared> {
+export async function readFiles(paths: readonly ResourcePath[]): Promise<Declared> {
   const { declared } = await new FileReader({ paths, quietMs: 0, onFailure: warn }).read();
   return declared;
 }

@@ -1,13 +1,14 @@
 import type { Store, StoreKey } from "../store/store.ts";
+import type { FileName } from "./list-files.ts";
 
 /** The texts of files as they were when nothing in them was wrong, kept where they outlive the process. */
 export interface LastGoodTexts {
-  read(file: string): Promise<string | undefined>;
-  write(file: string, text: string): Promise<void>;
+  read(file: FileName): Promise<string | undefined>;
+  write(file: FileName, text: string): Promise<void>;
   /** Files that were there when they were last looked at. */
-  files(): Promise<readonly string[]>;
+  files(): Promise<readonly FileName[]>;
   /** The file is gone, and that was said or meant. */
-  forget(file: string): Promise<void>;
+  forget(file: FileName): Promise<void>;
 }
 
 const KIND = "LastGoodFile";
@@ -22,14 +23,18 @@ export function lastGoodInStore(store: Store): LastGoodTexts {
     },
     files: async () => {
       const { entries } = await store.list({ kind: KIND });
-      return entries.filter(({ value }) => isKept(value)).map(({ key }) => key.name);
+      return entries.filter(({ value }) => isKept(value)).map(({ key: { name, namespace } }) => toFileName(name, namespace));
     },
     forget: async (file) => void (await store.delete(keyOf(file))),
   };
 }
 
-function keyOf(file: string): StoreKey {
-  return { kind: KIND, namespace: "", name: file };
+function keyOf({ path, namespace = "" }: FileName): StoreKey {
+  return { kind: KIND, namespace, name: path };
+}
+
+function toFileName(path: string, namespace: string): FileName {
+  return namespace === "" ? { path } : { path, namespace };
 }
 
 /** Earlier versions kept the bare text, and of files that are long gone, too: those say nothing about what is missing. */

@@ -4,13 +4,20 @@ import { dirname, join, resolve } from "node:path";
 import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition, type SourcePosition } from "../model/position.ts";
+import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { unreadable } from "./file-text.ts";
 import { chartOf, findPatches, KUSTOMIZATION } from "./kustomization.ts";
 import { LIMITS } from "./limits.ts";
 
-/** A file as it was found; `stamp` changes when its content may have. */
-export interface FoundFile {
+/** A file, and the namespace that its path is given for. */
+export interface FileName {
   readonly path: string;
+  /** Of its documents that name none, where the path says so. */
+  readonly namespace?: string;
+}
+
+/** A file as it was found; `stamp` changes when its content may have. */
+export interface FoundFile extends FileName {
   readonly stamp: string;
 }
 
@@ -36,7 +43,7 @@ export type KnownPatches = Map<string, { readonly stamp: string; readonly patche
  * and what only looks like a resource: patches that a kustomization names, templates of a Helm chart. A file that is given by its name is read
  * whatever it is called.
  */
-export async function listFiles(paths: readonly string[], known: KnownPatches = new Map()): Promise<Listing> {
+export async function listFiles(paths: readonly ResourcePath[], known: KnownPatches = new Map()): Promise<Listing> {
   const listing: Found = {
     files: [],
     folders: new Set(),
@@ -47,12 +54,15 @@ export async function listFiles(paths: readonly string[], known: KnownPatches = 
     named: new Set(),
   };
   const seen = new Set<string>();
-  const add = (file: FoundFile) => {
-    if (seen.has(file.path)) return;
-    seen.add(file.path);
-    listing.files.push(file);
-  };
-  for (const path of paths) {
+  for (const given of paths) {
+    const { path, ...placed } = splitResourcePath(given);
+    const add = (found: FoundFile) => {
+      const file = { ...found, ...placed };
+      const key = fileKey(file);
+      if (seen.has(key)) return;
+      seen.add(key);
+      listing.files.push(file);
+    };
     try {
       const found = await stat(path);
       if (found.isDirectory()) await walk(path, 0, { ...listing, add });
@@ -82,6 +92,11 @@ export async function listFiles(paths: readonly string[], known: KnownPatches = 
   return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, diagnostics };
 }
 
+/** A file that is read for two namespaces is two. */
+export function fileKey({ path, namespace = "" }: FileName): string {
+  return `${namespace}\0${path}`;
+}
+
 interface Found {
   files: FoundFile[];
   readonly folders: Set<string>;
@@ -105,16 +120,18 @@ async function passOver(listing: Found, known: KnownPatches): Promise<void> {
     known.set(path, { stamp, patches: found });
     for (const [patch, namedAt] of found) patches.set(patch, namedAt);
   }
-  const templates = new Map<string, number>();
+  const templates = new Map<string, Set<string>>();
+  const found = new Map<string, SourcePosition>();
   listing.files = listing.files.filter(({ path }) => {
     if (listing.named.has(path)) return true;
     const chart = chartOf(path, listing.charts);
-    if (chart !== undefined) return void templates.set(chart, (templates.get(chart) ?? 0) + 1);
+    if (chart !== undefined) return void templates.set(chart, (templates.get(chart) ?? new Set()).add(path));
     const namedAt = patches.get(resolve(path));
-    if (namedAt !== undefined) listing.diagnostics.push(isPatch(path, namedAt));
+    if (namedAt !== undefined) found.set(path, namedAt);
     return namedAt === undefined;
   });
-  for (const [chart, count] of templates) listing.diagnostics.push(notRendered(chart, count));
+  for (const [path, namedAt] of found) listing.diagnostics.push(isPatch(path, namedAt));
+  for (const [chart, { size }] of templates) listing.diagnostics.push(notRendered(chart, size));
 }
 
 function isPatch(file: string, namedAt: SourcePosition): Diagnostic {

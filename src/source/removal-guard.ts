@@ -1,4 +1,5 @@
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
+import { formatPosition } from "../model/position.ts";
 import { formatRef, refOf, type Resource } from "../model/resource.ts";
 import { isStandIn, restricts } from "../schema/index.ts";
 
@@ -68,10 +69,9 @@ function countLosses(before: readonly Resource[], missing: readonly Resource[], 
     [missing, 1],
     [declared.filter((resource) => !known.has(keyOf(resource))), -1],
   ] as const) {
-    for (const resource of resources.filter(({ kind }) => restricts(kind))) {
-      const { file } = resource.locate([]);
-      balance.set(file, (balance.get(file) ?? 0) + step);
-    }
+    // One document of a file that is read for several namespaces is one edit.
+    const places = new Map(resources.filter(({ kind }) => restricts(kind)).map(({ locate }) => [formatPosition(locate([])), locate([])]));
+    for (const { file } of places.values()) balance.set(file, (balance.get(file) ?? 0) + step);
   }
   return [...balance.values()].reduce((sum, lost) => sum + Math.max(0, lost), 0);
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatRef, refOf } from "../model/resource.ts";
+import type { ResourcePath } from "../model/resource-path.ts";
 import { openSqliteStore, type Store } from "../store/index.ts";
 import { type FileSource, startFileSource } from "./file-source.ts";
 import { keptInStore } from "./kept-resources.ts";
@@ -31,7 +32,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const start = async (paths = [dir]) => {
+const start = async (paths: readonly ResourcePath[] = [dir]) => {
   const onChange = (declared: Declared) => void seen.push(declared);
   const [lastGood, kept] = [lastGoodInStore(store), keptInStore(store)];
   source = await startFileSource({ paths, onChange, lastGood, kept, pollMs: 60_000, settleMs: 5, quietMs: QUIET_MS });
@@ -289,5 +290,36 @@ describe("two declarations of one policy:", () => {
     await start();
     const jwtRules = [{ issuer: "one" }, { issuer: "both", jwksUri: "http://both" }];
     expect(specs()).toEqual([["p", { selector: { matchLabels: { app: "p" } }, jwtRules }]]);
+  });
+});
+
+describe("a folder that is read for two namespaces", () => {
+  const places = () =>
+    last()
+      .resources.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+      .toSorted();
+  const placeless = (name: string) => deny(name).replace(", namespace: shop", "");
+  const paths = () => ["foo", "bar"].map((namespace) => ({ path: dir, namespace }));
+
+  test("and lost a file while no process ran misses it in both", async () => {
+    await write("p.yaml", placeless("p1"));
+    await start(paths());
+    await source.close();
+    await rm(join(dir, "p.yaml"));
+    await start(paths());
+    expect(places()).toEqual(["bar/p1", "foo/p1"]);
+    expect((await source.acceptRemovals()).map(({ resource }) => resource.metadata.namespace).toSorted()).toEqual(["bar", "foo"]);
+    expect(places()).toEqual([]);
+  });
+
+  test("may lose one policy by one edit", async () => {
+    await write("p.yaml", placeless("p1"), placeless("p2"), placeless("p3"));
+    await start(paths());
+    await write("p.yaml", placeless("p1"), placeless("p3"));
+    await until(() => expect(places()).toEqual(["bar/p1", "bar/p3", "foo/p1", "foo/p3"]));
+    expect(problems()).toEqual([]);
+    await write("p.yaml", workload("w").replace(", namespace: shop", ""));
+    await until(() => expect(places()).toEqual(["bar/p1", "bar/p3", "bar/w", "foo/p1", "foo/p3", "foo/w"]));
+    expect(problems().join()).toContain("several that restrict vanished at once");
   });
 });
