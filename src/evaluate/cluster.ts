@@ -115,10 +115,10 @@ function connectOne(leaving: Leaving, found: FoundCluster, candidate: Candidate)
   }
   const secured =
     stream.kind === "tls" ? step(atEndpoint, site, "tls", { resource: found.resource, detail: tlsDetail(stream) }) : atEndpoint;
-  const connection = { source: site.proxy.addresses[0] ?? "", destination: { address, port }, stream };
-  const branches = inbound
-    ? reachOwnApplication(site, { ...connection, ...(leaving.tlsPeer !== undefined && { peer: leaving.tlsPeer }) }, secured)
-    : site.dial(connection, secured);
+  const source = found.cluster.upstreamBindConfig?.sourceAddress?.address ?? site.proxy.addresses[0] ?? "";
+  const connection = { source, destination: { address, port }, stream, ...(leaving.tlsPeer !== undefined && { peer: leaving.tlsPeer }) };
+  const isUncaptured = inbound && site.proxy.capture === "none";
+  const branches = isUncaptured ? reachOwnApplication(site, connection, secured) : site.dial(connection, secured);
   // What this proxy puts into no TLS of its own is open as soon as somebody listens.
   return stream.kind === "tls" && stream !== leaving.stream ? branches : branches.map(asOpened);
 }

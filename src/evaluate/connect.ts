@@ -1,3 +1,4 @@
+import { captureOf, staysInPod, wayIn, wayOut } from "./capture.ts";
 import type { Connection } from "./connection.ts";
 import type { MeshView, WorkloadRef } from "./decision.ts";
 import { reach } from "./reach.ts";
@@ -26,7 +27,8 @@ export function connectToWorkload(
   nowMs: number,
 ): readonly Branch[] {
   const found = view.proxyOf(workload);
-  if (found === undefined) return reach(view, workload, connection, trail);
+  const isPastProxy = found?.proxy.type === "sidecar" && wayIn(captureOf(found.proxy), connection.source) === "own port";
+  if (found === undefined || isPastProxy) return reach(view, workload, connection, trail);
   // What ends a loop (time, connections, the size of the headers) is not in the configuration.
   if (trail.via.length >= MOST_PROXIES) throw new Undecidable(`${workload.namespace}/${workload.name}: the request goes in a circle`);
   const site = siteOf(view, workload, found, nowMs);
@@ -37,5 +39,14 @@ export function connectToWorkload(
 
 /** A workload's proxy, and how it reaches others. */
 export function siteOf(view: MeshView, workload: WorkloadRef, proxy: NonNullable<ReturnType<MeshView["proxyOf"]>>, nowMs: number): Site {
-  return { ...proxy, workload, view, nowMs, dial: (connection, trail) => connectTo(view, connection, trail, nowMs) };
+  const dial: Site["dial"] = (connection, trail) => {
+    const { source, destination } = connection;
+    const [own = source] = proxy.proxy.addresses;
+    const isOwn = staysInPod(view, workload, { source: own, destination }) || proxy.proxy.addresses.includes(destination.address);
+    const way = wayOut(captureOf(proxy.proxy), { protocol: "tcp", by: "proxy", source, destination, isOwn });
+    // Without capture replicas share addresses, and a gateway has no application.
+    const isToApplication = way === "own port" && proxy.proxy.capture === "redirect" && proxy.proxy.type === "sidecar";
+    return isToApplication ? reach(view, workload, connection, trail) : connectTo(view, connection, trail, nowMs);
+  };
+  return { ...proxy, workload, view, nowMs, dial };
 }

@@ -1,4 +1,5 @@
 import { connectTo, connectToWorkload, siteOf } from "./connect.ts";
+import { leavePod } from "./leave-pod.ts";
 import type { Connection, Stream } from "./connection.ts";
 import type { Decision, MeshView, Outcome, Request } from "./decision.ts";
 import { type HttpMessage, readLines } from "./http-message.ts";
@@ -19,6 +20,7 @@ function begin(request: Request, view: MeshView): readonly Branch[] {
   const { from, destination, sourceAddress, nowMs } = request;
   const connection: Connection = { source: sourceAddress, destination, stream: streamOf(request) };
   if (from.kind === "outside") return connectToWorkload(view, from.workload, connection, START, nowMs);
+  if (from.kind === "workload") return leavePod(view, from.workload, connection, nowMs);
   const found = view.proxyOf(from.workload);
   if (found === undefined) return connectTo(view, connection, START, nowMs);
   return receive(siteOf(view, from.workload, found, nowMs), connection, "outbound", { ...START, via: [from.workload] });

@@ -16,7 +16,7 @@ apiVersion: v1
 kind: Pod
 metadata: { name: ingress, namespace: istio-system, labels: { istio: ingressgateway } }
 spec: { serviceAccountName: ingress, containers: [{ name: app }] }
-status: { podIP: 10.244.0.2, conditions: [{ type: Ready, status: "True" }] }
+status: { podIP: 10.244.0.12, conditions: [{ type: Ready, status: "True" }] }
 ---
 apiVersion: v1
 kind: Pod
@@ -78,7 +78,7 @@ const from = { kind: "gateway", workload: { namespace: "istio-system", name: "in
 const at = (given: Partial<Request>, port = 8080) =>
   requestOf({
     from,
-    destination: { address: "10.244.0.2", port },
+    destination: { address: "10.244.0.12", port },
     authority: "user.test",
     path: "/api",
     sourceAddress: "203.0.113.1",

@@ -1,4 +1,5 @@
 /** A request through generated Envoy resources: what is decided, where, and which declared resource says so. */
+export { type Capture, staysInPod } from "./capture.ts";
 export type {
   ApplicationAnswer,
   ApplicationRequest,

@@ -45,6 +45,14 @@ function listenersOf({ snapshot }: Site): readonly Opened[] {
     .filter(({ listener }) => listener.filterChains.length > 0 || listener.defaultFilterChain !== undefined);
 }
 
+/** Whether a proxy itself listens on a port of its pod. */
+export function bindsPort(snapshot: Site["snapshot"], port: number): boolean {
+  return [...(snapshot.get("listener")?.values() ?? [])].some(({ message }) => {
+    const bound = (message as Listener).address?.address;
+    return binds(message as Listener) && bound?.case === "socketAddress" && bound.value.portSpecifier.value === port;
+  });
+}
+
 function binds({ bindToPort }: Listener): boolean {
   return bindToPort !== false;
 }

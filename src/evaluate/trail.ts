@@ -26,8 +26,8 @@ export interface Site {
   readonly identity: string;
   readonly view: MeshView;
   readonly nowMs: number;
-  /** Opens a connection to another address. */
-  readonly dial: (connection: Connection, trail: Trail) => readonly Branch[];
+  /** Opens a connection of the proxy's own; `peer`: for whom, where that is known by certificate. */
+  readonly dial: (connection: Connection & { readonly peer?: string }, trail: Trail) => readonly Branch[];
 }
 
 export type Because = Outcome["because"];
@@ -78,7 +78,12 @@ export interface StepParts {
   readonly nearMisses?: readonly NearMiss[];
 }
 
-export function step(trail: Trail, site: Site, what: string, { resource, path = "", detail, nearMisses }: StepParts): Trail {
+export function step(
+  trail: Trail,
+  site: Pick<Site, "workload">,
+  what: string,
+  { resource, path = "", detail, nearMisses }: StepParts,
+): Trail {
   const made: Step = {
     what,
     proxy: `${site.workload.namespace}/${site.workload.name}`,

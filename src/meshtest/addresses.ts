@@ -6,8 +6,8 @@ import type { Service } from "../model/service.ts";
 /** 10.245.0.0/16, one address for each name outside the mesh. */
 const FIRST_OUTSIDE = 0x0af50000;
 const OUTSIDE = 65_000;
-/** Ranges that belong to Pods and Services: nobody outside is there. */
-const INSIDE = /^(10\.244|10\.96|240\.240)\./;
+/** Ranges that belong to Pods and Services, and everybody's own: nobody outside is there. */
+const INSIDE = /^(10\.244|10\.96|240\.240|127\.\d+)\.|^::1$/;
 
 /** What names stand for in a test, as DNS of a cluster and of the world would say it, and who is outside. */
 export class TestAddresses {

@@ -41,11 +41,6 @@ describe("a wrong document says where", () => {
       text: HEAD.replace("v1alpha1", "v1") + `  calls:\n  ${CALL}\n`,
       error: "1:1 apiVersion must be kumiko.dev/v1alpha1",
     },
-    {
-      title: "a workload that calls itself past its proxy",
-      text: withCall({ request: '{url: "http://127.0.0.1:8080/"}' }),
-      error: "7:15 127.0.0.1 is the caller itself",
-    },
     { title: "no calls", text: `${HEAD}  calls: []\n`, error: "5:3 spec.calls" },
     {
       title: "a call without expect",

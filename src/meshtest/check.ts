@@ -58,12 +58,6 @@ export function checkTest(document: RawDocument): CheckedTest {
     const from = readCaller(call.from, (inner, ...rest) => within(["from", ...inner], ...rest));
     const request = readRequest(call.request, (inner, ...rest) => within(["request", ...inner], ...rest));
     const expect = readExpectation(call.expect, (inner, ...rest) => within(["expect", ...inner], ...rest));
-    if (from.kind === "workload" && isLoopback(request.url.host))
-      within(
-        ["request", "url"],
-        `${request.url.host} is the caller itself: no proxy is asked`,
-        "name a Service, or another workload's host",
-      );
     const name = call.name ?? `${call.request.method ?? "GET"} ${call.request.url}`;
     const locate = (inner: JsonPath) => document.locate([...path, ...inner]);
     return { name, position: locate(call.name === undefined ? [] : ["name"]), from, request, expect, locate };
@@ -101,10 +95,6 @@ const NAMESPACE_FORM = "use small letters, digits and dashes";
 
 function isNamespace(value: unknown): boolean {
   return typeof value === "string" && isDnsLabel(value);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function readMetadata(value: RawRecord, complain: Complain): { readonly name: string; readonly namespace: string } {

@@ -1,12 +1,11 @@
+import { BRIDGE_ADDRESS, OWN_APPLICATION_SOURCE as INBOUND_SOURCE, POD_RANGE, PROBE_ADDRESS } from "../model/pod-network.ts";
+
 /**
  * The pod network as text for `ip -batch` and `iptables-restore`: a bridge with one veth pair for each pod, and in each pod the capture that
  * Istio's sidecars have on Kubernetes. Everything that capture doesn't take is dropped by the kernel.
  */
 
-/** The bridge: gateway of the pods, resolver of the sidecars, source of published traffic. */
-export const BRIDGE_ADDRESS = "10.244.0.1";
-/** Source of the probes: the one address whose connections reach an application without its sidecar, as a kubelet's do. */
-export const PROBE_ADDRESS = "10.244.0.2";
+export { BRIDGE_ADDRESS, PROBE_ADDRESS };
 /** Relay addresses of outside hosts. */
 export const RELAY_RANGE = "10.245";
 /** Every proxy's own connections carry this socket mark; setting it takes CAP_NET_ADMIN, which no application has. */
@@ -14,8 +13,6 @@ export const PROXY_MARK = 1337;
 export const OUTBOUND_PORT = 15001;
 export const INBOUND_PORT = 15006;
 export const DNS_PORT = 15053;
-/** From here a sidecar speaks to its own application; from anywhere else to itself, as the next proxy. */
-const INBOUND_SOURCE = "127.0.0.6";
 
 const FIRST_POD = 10;
 const LAST_POD = 254 * 254;
@@ -113,7 +110,7 @@ const UNCAPTURED_OUTPUT = [
   ...LOOPBACK_AND_REPLIES,
   `-A OUTPUT -d ${BRIDGE_ADDRESS} -j DROP`,
   `-A OUTPUT -d ${PROBE_ADDRESS} -j DROP`,
-  "-A OUTPUT -p tcp -d 10.244.0.0/16 -j ACCEPT",
+  `-A OUTPUT -p tcp -d ${POD_RANGE} -j ACCEPT`,
 ];
 
 function filterTable(input: readonly string[], output: readonly string[]): string {

@@ -2,6 +2,7 @@ import { begin } from "../../src/meshtest/begin.ts";
 import type { Call } from "../../src/meshtest/document.ts";
 import { follow } from "../../src/meshtest/evaluator-engine.ts";
 import { MeshError } from "../../src/model/error.ts";
+import { PROBE_ADDRESS } from "../../src/model/pod-network.ts";
 import { TestAuthorities } from "../../src/meshtest/real/authorities.ts";
 import type { Exchange } from "../../src/meshtest/real/exchange.ts";
 import type { Lab, LabMesh, RunningMesh } from "../../src/meshtest/real/lab.ts";
@@ -147,6 +148,9 @@ function requestsOf(call: Call, read: ReadCase): readonly Request[] {
 /** A mesh in which every workload and every client's address is called, so that all of them are there from the start. */
 function everybody(): FuzzCase {
   const callEach = WORKLOADS.map(({ name, ports }) => ({ from: { outside: name }, request: { url: `http://${name}:${ports[0]}/` } }));
-  const fromEach = CLIENT_ADDRESSES.map((clientIp) => ({ from: { outside: "client", clientIp }, request: { url: "http://client:8080/" } }));
+  const fromEach = [...CLIENT_ADDRESSES, PROBE_ADDRESS].map((clientIp) => ({
+    from: { outside: "client", clientIp },
+    request: { url: "http://client:8080/" },
+  }));
   return { profile: "istio", documents: services(), calls: [...callEach, ...fromEach] };
 }

@@ -4,6 +4,7 @@ import type { FuzzCall } from "./document.ts";
 import type { Draw } from "./draw.ts";
 import { nearHost, nearPath, nearValue } from "./edge.ts";
 import { CALLERS } from "./topology.ts";
+import { drawPastProxy } from "./past-proxy.ts";
 import { drawToken } from "./token.ts";
 import type { GeneratedMesh } from "./mesh.ts";
 import type { HttpMatch } from "./virtual-service.ts";
@@ -27,6 +28,7 @@ export function drawCall(draw: Draw, mesh: GeneratedMesh): FuzzCall {
     [4, () => http(draw, mesh, aimOutside(draw, mesh))],
     [9, () => drawBytes(draw)],
     [2, () => drawDeadEnd(draw)],
+    [2, () => drawPastProxy(draw)],
     [3, () => ({ from: { workload: draw.one(CALLERS) }, request: drawGrpc(draw, mesh) })],
   ]);
 }

@@ -76,3 +76,9 @@ export const OUTSIDE_HOSTS = ["api.example.com", "other.example.net", "a.cdn.exa
 
 export const USERS = "users.shop.svc.cluster.local";
 export const ISSUERS = ["https://idp.example.com", "https://partner.example.com"] as const;
+
+/** Pods have their addresses in order of namespace and name. */
+export function addressOf(name: string): string {
+  const names = WORKLOADS.map((workload) => `${workload.namespace}/${workload.name}`).toSorted();
+  return `10.244.1.${2 + names.findIndex((known) => known.endsWith(`/${name}`))}`;
+}

@@ -17,9 +17,18 @@ export async function openConnection(order: ClientOrder, opened: (socket: Socket
     ...(localAddress !== undefined && { localAddress }),
   });
   opened(socket);
-  const failure = await settled(socket, "connect");
+  const failure = await withinTime(settled(socket, "connect"));
   if (failure !== undefined) return failure;
   return tls === undefined ? socket : secured(socket, tls);
+}
+
+/** Within one machine nothing takes so long: what is not answered then is dropped without a word. */
+const CONNECT_MS = 5000;
+
+async function withinTime(opening: Promise<Ending | undefined>): Promise<Ending | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Ending>();
+  const timer = setTimeout(() => resolve({ kind: "refused", detail: `no answer within ${CONNECT_MS} ms` }), CONNECT_MS);
+  return Promise.race([opening, promise]).finally(() => clearTimeout(timer));
 }
 
 async function secured(socket: Socket, order: NonNullable<ClientOrder["tls"]>): Promise<Duplex | Ending> {

@@ -8,6 +8,7 @@ import {
   type Received,
   refusedConnection,
   type ResponseOutcome,
+  staysInPod,
   type Target,
   type Verdict,
   verdictOf,
@@ -15,6 +16,7 @@ import {
 } from "../../evaluate/index.ts";
 import { GRPC_STATUS } from "../../base/grpc-status.ts";
 import { MeshError } from "../../model/error.ts";
+import { PROBE_ADDRESS } from "../../model/pod-network.ts";
 import type { Call } from "../document.ts";
 import { externalHost } from "../names.ts";
 import type { TestMesh } from "../test-mesh.ts";
@@ -72,10 +74,10 @@ interface Told {
 }
 
 function toOutcome(told: Told): Outcome {
-  const { conversation, sender, mesh, table, verdict } = told;
+  const { conversation, mesh, table, verdict } = told;
   const { report, lines } = conversation;
   const steps = [...stepsOf(lines, verdict, table), ...clientStep(told)];
-  const parts = { steps, via: viaOf(lines, sender, mesh), delayMs: report.elapsedMs, because: [] };
+  const parts = { steps, via: viaOf(told), delayMs: report.elapsedMs, because: [] };
   switch (report.kind) {
     case "response":
       return { ...parts, ...toResponse(report, told) };
@@ -177,9 +179,11 @@ function grpcStatusOf({ headers, trailers }: Extract<ClientReport, { kind: "resp
   return value === undefined ? undefined : (GRPC_STATUS[Number(value)] ?? "UNKNOWN");
 }
 
-/** Workloads whose proxies logged something of it; the caller's own comes first, whatever it logged. */
-function viaOf(lines: readonly ProxyLogLine[], sender: Sender, mesh: TestMesh): readonly WorkloadRef[] {
-  const first = sender !== "outside" && mesh.proxyOf(sender.workload) !== undefined ? [sender.workload] : [];
+/** Workloads whose proxies logged something of it; the caller's own comes first, whatever it logged, unless its pod's rules lead past it. */
+function viaOf({ conversation: { lines }, sender, order, mesh }: Told): readonly WorkloadRef[] {
+  const isBehindProxy = sender !== "outside" && mesh.proxyOf(sender.workload) !== undefined;
+  const isPast = isBehindProxy && order !== undefined && staysInPod(mesh, sender.workload, { source: "", destination: order.destination });
+  const first = isBehindProxy && !isPast ? [sender.workload] : [];
   const all = [...first, ...lines.map(({ workload }) => workload)];
   return [...new Map(all.map(({ namespace, name }) => [`${namespace}/${name}`, { namespace, name }])).values()];
 }
@@ -195,6 +199,8 @@ function refusedAt({ conversation, order, mesh, table, sender }: Told): Outcome[
   const proxy = workload && mesh.proxyOf(workload)?.proxy;
   if (workload === undefined || order === undefined || proxy === undefined) return [];
   const isGateway = proxy.type === "router";
+  // The prober comes past sidecars.
+  if (!isGateway && order.localAddress === PROBE_ADDRESS) return [];
   const resource = isGateway ? table.listenerAt(workload, order.destination.port) : table.inboundListener(workload);
   if (resource === undefined) return [];
   return isGateway ? originsOf({ resource, path: "" }) : refusedConnection({ resource, path: "" });

@@ -7,8 +7,9 @@ import type { ProxySpec } from "../../../agent/proxy-spec.ts";
 import type { WorkloadRef } from "../../../evaluate/index.ts";
 import { MeshError } from "../../../model/error.ts";
 import type { Proxy } from "../../../model/proxy.ts";
-import { BRIDGE_ADDRESS, RELAY_RANGE } from "../../../runtime/network.ts";
-import type { ClientOrder, ClientReport, Exchange } from "../exchange.ts";
+import { OWN_APPLICATION_SOURCE } from "../../../model/pod-network.ts";
+import { BRIDGE_ADDRESS, PROBE_ADDRESS, RELAY_RANGE } from "../../../runtime/network.ts";
+import type { Arrival, ClientOrder, ClientReport, Exchange } from "../exchange.ts";
 import type { LabMesh, LabPod, RunningMesh } from "../lab.ts";
 import { LabControlPlane } from "./control-plane.ts";
 import { untilServing } from "./envoy-state.ts";
@@ -93,7 +94,7 @@ export class LabRunningMesh implements RunningMesh {
     const programs: ProgramId[] = [...this.#mesh.pods.keys(), "outside"];
     const arrivals = await this.#orEnd(this.#programs.takeArrivals(programs));
     const entered = countEach(orders.filter((_, i) => reports[i]?.kind !== "refused").map((order) => this.#entryOf(from, order)));
-    const arrived = countEach(arrivals.map(({ at }) => this.#podAt(at)));
+    const arrived = countEach(arrivals.map((arrival) => this.#loggedAt(arrival)));
     const deadlineMs = performance.now() + LOG_MS;
     const log = await this.#log.take({ entered, arrived }, deadlineMs);
     // What came in late, a mirrored request for one, is of this exchange, too.
@@ -194,9 +195,18 @@ export class LabRunningMesh implements RunningMesh {
   }
 
   /** The pod whose proxy a request meets first: the sender's, else that of where it goes. */
-  #entryOf(from: ProgramId, { destination }: ClientOrder): number | undefined {
-    if (from !== "outside" && this.#mesh.pods[from]?.proxy !== undefined) return from;
-    return this.#byAddress.get(destination.address);
+  #entryOf(from: ProgramId, { destination: { address }, localAddress }: ClientOrder): number | undefined {
+    if (localAddress === PROBE_ADDRESS) return undefined;
+    const pod = from === "outside" ? undefined : this.#mesh.pods[from];
+    if (pod?.proxy === undefined) return this.#byAddress.get(address);
+    // The pod's rules lead what is its own past its proxy.
+    return address === pod.address || address.startsWith("127.") ? undefined : (from as number);
+  }
+
+  /** The pod whose proxy has logged an arrival, or will: a sidecar speaks to its application from an address that nobody else has. */
+  #loggedAt({ at, peerAddress }: Arrival): number | undefined {
+    const pod = this.#podAt(at);
+    return pod !== undefined && this.#mesh.pods[pod]?.proxy !== undefined && peerAddress === OWN_APPLICATION_SOURCE ? pod : undefined;
   }
 
   #podOf({ namespace, name }: WorkloadRef): number {
