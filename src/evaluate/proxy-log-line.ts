@@ -24,6 +24,10 @@ export interface ProxyLogLine {
   readonly peerPrincipal?: string;
   readonly requestId?: string;
   readonly attempts?: number;
+  /** This proxy's end of the connection to `upstreamHost`, and both ends of the one that it took: the same texts at both ends of a connection. */
+  readonly upstreamLocal?: string;
+  readonly remote?: string;
+  readonly local?: string;
   /** Host of the request as this proxy sent or answered it; a mirror's ends in `-shadow`. */
   readonly authority?: string;
 }

@@ -11,6 +11,7 @@ export interface ConnectionFacts {
   readonly port: EchoPort;
   readonly localAddress: string;
   readonly peerAddress: string;
+  readonly peerPort?: number;
   readonly tls: boolean;
   readonly sni?: string;
 }
@@ -79,8 +80,8 @@ export class EchoApplication {
 /** Of what is no HTTP an arrival shows so much. */
 const SHOWN_BYTES = 1024;
 
-function arrivalOf({ port, peerAddress, tls, sni }: ConnectionFacts, at: string): Arrival {
-  return { at, port: port.port, peerAddress, tls, ...(sni !== undefined && { sni }) };
+function arrivalOf({ port, peerAddress, peerPort, tls, sni }: ConnectionFacts, at: string): Arrival {
+  return { at, port: port.port, peerAddress, ...(peerPort !== undefined && { peerPort }), tls, ...(sni !== undefined && { sni }) };
 }
 
 /** Where the port stands for many hosts: the name asked for in TLS, else in HTTP, else the address. */

@@ -12,11 +12,16 @@ import { type Ending, openConnection } from "./open-connection.ts";
 export async function send(order: ClientOrder): Promise<ClientReport> {
   const startedMs = performance.now();
   const sockets: Socket[] = [];
+  let local: string | undefined;
+  const opened = (socket: Socket) => {
+    sockets.push(socket);
+    socket.once("connect", () => void (local = `${socket.localAddress}:${socket.localPort}`));
+  };
   const timeout = Promise.withResolvers<Ending>();
   const timer = setTimeout(() => timeout.resolve({ kind: "timeout", detail: `nothing within ${order.timeoutMs} ms` }), order.timeoutMs);
   try {
-    const ending = await Promise.race([exchange(order, (socket) => sockets.push(socket)), timeout.promise]);
-    return { ...ending, elapsedMs: Math.round(performance.now() - startedMs) };
+    const ending = await Promise.race([exchange(order, opened), timeout.promise]);
+    return { ...ending, elapsedMs: Math.round(performance.now() - startedMs), ...(local !== undefined && { local }) };
   } finally {
     clearTimeout(timer);
     for (const socket of sockets) socket.destroy();

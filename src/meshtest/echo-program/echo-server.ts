@@ -164,8 +164,12 @@ function sniOf({ servername }: TLSSocket & { readonly servername?: string | fals
   return typeof servername === "string" && servername !== "" ? { sni: servername } : {};
 }
 
-function addressesOf({ localAddress, remoteAddress }: Socket): Pick<ConnectionFacts, "localAddress" | "peerAddress"> {
-  return { localAddress: withoutMapping(localAddress), peerAddress: withoutMapping(remoteAddress) };
+function addressesOf({ localAddress, remoteAddress, remotePort }: Socket): Pick<ConnectionFacts, "localAddress" | "peerAddress" | "peerPort"> {
+  return {
+    localAddress: withoutMapping(localAddress),
+    peerAddress: withoutMapping(remoteAddress),
+    ...(remotePort !== undefined && { peerPort: remotePort }),
+  };
 }
 
 /** An IPv4 peer of an IPv6 socket is shown as IPv4. */

@@ -68,6 +68,51 @@ describe("of several requests of one call", () => {
     ]);
   });
 
+  test("connections are told apart by their ends, in whatever order they were logged", () => {
+    const tcp = (name: string, remote: string, upstreamLocal: string, over: Partial<ProxyLogLine> = {}): ProxyLogLine => {
+      const ends = { remote, local: `${name}:1`, upstreamLocal, upstreamHost: "own:8080" };
+      const { requestId: _, status: __, ...line } = inbound({ workload: shop(name), of: "tcp", ...ends, ...over });
+      return line;
+    };
+    // Two connections of one proxy may have the same port, to different places.
+    const out = (to: string) => ({ direction: "outbound", upstreamHost: `${to}:1` }) as const;
+    const log = [
+      tcp("web", "10.244.1.2:1", "10.244.1.2:11", out("copy")),
+      tcp("web", "10.244.1.2:2", "10.244.1.2:12", out("cart")),
+      tcp("web", "10.244.1.2:3", "10.244.1.2:12", out("copy")),
+      tcp("cart", "10.244.1.2:12", "127.0.0.6:7", { peerPrincipal: "second" }),
+      tcp("copy", "10.244.1.2:12", "127.0.0.6:7", { peerPrincipal: "third" }),
+      tcp("copy", "10.244.1.2:11", "127.0.0.6:8", { peerPrincipal: "first" }),
+    ];
+    const came = (name: string, peerPort: number): Arrival => ({ ...bytes(name), port: 8080, peerAddress: "127.0.0.6", peerPort });
+    const arrivals = [came("cart", 7), came("copy", 7), came("copy", 8)];
+    const reports = [1, 2, 3].map((port): ClientReport => ({ ...open, local: `10.244.1.2:${port}` }));
+    const found = toConversations({ reports, arrivals, log }, WEB);
+    expect(found.map((each) => each.arrivals.map(({ at, peerPort }) => `${at} ${peerPort}`))).toEqual([
+      ["shop/copy 8"],
+      ["shop/cart 7"],
+      ["shop/copy 7"],
+    ]);
+    expect(found.map(({ lines }) => lines.find(({ direction }) => direction === "inbound")?.peerPrincipal)).toEqual([
+      "first",
+      "second",
+      "third",
+    ]);
+  });
+
+  test("of a connection that carries several requests the order tells them apart", () => {
+    const line = (over: Partial<ProxyLogLine>) => {
+      const { requestId: _, ...rest } = inbound(over);
+      return rest;
+    };
+    const first = (remote: string) =>
+      line({ workload: shop("web"), direction: "outbound", remote, upstreamLocal: "10.244.1.2:9", upstreamHost: "cart:1" });
+    const next = line({ remote: "10.244.1.2:9", local: "cart:1" });
+    const log = [first("10.244.1.2:1"), first("10.244.1.2:2"), next, { ...next }];
+    const reports = [1, 2].map((port): ClientReport => ({ ...open, local: `10.244.1.2:${port}` }));
+    expect(toConversations({ reports, arrivals: [], log }, WEB).map(({ lines }) => lines.length)).toEqual([2, 2]);
+  });
+
   test("with one id for all, as a test may set it, the order tells them apart", () => {
     const log = [outbound(), outbound()];
     expect(told({ reports: [response(200), response(200)], arrivals: [at("1", "cart"), at("1", "copy")], log })).toEqual([

@@ -1,4 +1,5 @@
 import type { ProxyLogLine } from "../../evaluate/index.ts";
+import { type Found, joinByConnection } from "./connections.ts";
 import type { Arrival, ClientReport, Exchange } from "./exchange.ts";
 import type { Sender } from "./lab.ts";
 import { isShadow } from "./mirrors.ts";
@@ -12,11 +13,6 @@ export interface Conversation {
   readonly mirrors: readonly Arrival[];
   /** From the client's end to the application's, as far as it got; of the copies none. */
   readonly lines: readonly ProxyLogLine[];
-}
-
-interface Found {
-  readonly arrivals: Arrival[];
-  readonly lines: ProxyLogLine[];
 }
 
 /**
@@ -38,7 +34,7 @@ export function toConversations({ reports, arrivals, log }: Exchange, sender: Se
   const isTold = told.every((group) => (firstLines(group.lines, sender).length || group.arrivals.length) <= 1);
   const groups = isTold ? [...told] : [];
   const rest = isTold ? loose : { arrivals: [...arrivals], lines: [...log] };
-  const shares = dealt(rest, reports);
+  const shares = dealt(rest, reports, sender);
   return reports.map((report, i) => {
     const index = groups.findIndex((group) => answers(group, report, sender));
     const [own = shares[i]] = index === -1 ? [] : groups.splice(index, 1);
@@ -90,15 +86,23 @@ function firstLines(lines: readonly ProxyLogLine[], sender: Sender): readonly Pr
   return ofGateway.length > 0 ? ofGateway : lines.filter(({ direction }) => direction === "inbound");
 }
 
-/** The n-th arrival, and of each proxy the n-th line, to the n-th report that such a thing can belong to. */
-function dealt({ arrivals, lines }: Found, reports: readonly ClientReport[]): readonly Found[] {
-  const shares = reports.map((): Found => ({ arrivals: [], lines: [] }));
-  const reached = shares.filter((_, i) => reports[i]?.kind === "open" || reports[i]?.kind === "response");
-  for (const [i, arrival] of arrivals.entries())
-    (reached.length === 0 ? shares : reached)[i % (reached.length || shares.length)]?.arrivals.push(arrival);
-  const byProxy = Map.groupBy(lines, ({ workload, direction }) => `${workload.namespace}/${workload.name} ${direction}`);
-  for (const own of byProxy.values()) for (const [i, line] of own.entries()) shares[i % shares.length]?.lines.push(line);
+/** To each report what its connection led to; of the rest the n-th arrival, and of each proxy the n-th line, to the n-th that such a thing can belong to. */
+function dealt(found: Found, reports: readonly ClientReport[], sender: Sender): readonly Found[] {
+  const { joined: shares, rest } = joinByConnection(found, reports, (line) => firstLines([line], sender).length > 0);
+  const { arrivals, lines } = rest;
+  const lacking = shares.filter((share, i) => share.arrivals.length === 0 && ["open", "response"].includes(reports[i]?.kind ?? ""));
+  const reached = lacking.length === 0 ? shares : lacking;
+  for (const [i, arrival] of arrivals.entries()) reached[i % reached.length]?.arrivals.push(arrival);
+  for (const [proxy, own] of Map.groupBy(lines, proxyOf)) {
+    const without = shares.filter((share) => !share.lines.some((line) => proxyOf(line) === proxy));
+    const free = without.length === 0 ? shares : without;
+    for (const [i, line] of own.entries()) free[i % free.length]?.lines.push(line);
+  }
   return shares;
+}
+
+function proxyOf({ workload: { namespace, name }, direction }: ProxyLogLine): string {
+  return `${namespace}/${name} ${direction}`;
 }
 
 function toConversation(report: ClientReport, { arrivals, lines }: Found): Conversation {

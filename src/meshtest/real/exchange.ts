@@ -42,8 +42,11 @@ export interface ClientOrder {
   readonly serverFirst?: true;
 }
 
-/** What the client saw. `timeout`: nothing within the time; `tls`: the handshake failed. */
-export type ClientReport =
+/**
+ * What the client saw. `timeout`: nothing within the time; `tls`: the handshake failed. `local`: the client's end of the connection, `address:port`, as the
+ * other end sees it; absent where none was opened.
+ */
+export type ClientReport = { readonly local?: string } & (
   | {
       readonly kind: "response";
       readonly status: number;
@@ -55,7 +58,8 @@ export type ClientReport =
       readonly cut?: true;
     }
   | { readonly kind: "open"; readonly received: string; readonly elapsedMs: number }
-  | { readonly kind: "closed" | "refused" | "tls" | "timeout"; readonly detail: string; readonly elapsedMs: number };
+  | { readonly kind: "closed" | "refused" | "tls" | "timeout"; readonly detail: string; readonly elapsedMs: number }
+);
 
 /** One request or connection that reached an application. `host` lines stay among the headers; a connection without a byte is none. */
 export interface Arrival {
@@ -63,6 +67,7 @@ export interface Arrival {
   readonly at: string;
   readonly port: number;
   readonly peerAddress: string;
+  readonly peerPort?: number;
   /** Whether the application itself ended TLS, and the name that it was asked for. */
   readonly tls: boolean;
   readonly sni?: string;

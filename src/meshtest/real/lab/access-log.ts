@@ -31,6 +31,7 @@ const CONNECTION: JsonObject = {
   upstreamHost: "%UPSTREAM_HOST%",
   upstreamLocal: "%UPSTREAM_LOCAL_ADDRESS%",
   remote: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+  local: "%DOWNSTREAM_LOCAL_ADDRESS%",
   peerPrincipal: "%DOWNSTREAM_PEER_URI_SAN%",
   attempts: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
   details: "%RESPONSE_CODE_DETAILS%",
@@ -106,14 +107,11 @@ function literal(text: string): string {
   return text.replaceAll("%", "%%");
 }
 
-/** A line with what ties it to the lines of other proxies. */
+/** A line and when what it is about began. */
 export interface RawLogLine {
   /** `connection`: of the listener; every request or TCP connection on it has a line of its own, too. */
   readonly of: "request" | "tcp" | "connection";
   readonly line: Omit<ProxyLogLine, "workload">;
-  /** Own address of the connection to the next hop, and the peer's address: the same text at both ends of a connection. */
-  readonly upstreamLocal?: string;
-  readonly remote?: string;
   /** When the request or connection began, by this machine's clock. */
   readonly startedAtMs: number;
 }
@@ -146,10 +144,13 @@ export function readLogLine(value: unknown): RawLogLine | undefined {
     peerPrincipal: text("peerPrincipal"),
     requestId: text("requestId"),
     authority: text("authority"),
+    upstreamLocal: text("upstreamLocal"),
+    remote: text("remote"),
+    local: text("local"),
     attempts: count("attempts"),
   };
   const startedAtMs = Number(fields["start"]) * 1000 || 0;
-  return present({ of, line: present(line), upstreamLocal: text("upstreamLocal"), remote: text("remote"), startedAtMs });
+  return { of, line: present(line), startedAtMs };
 }
 
 type Present<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] } & {

@@ -127,6 +127,7 @@ describe("reading a line", () => {
     expect(read?.line).toEqual({
       of: "request",
       direction: "inbound",
+      remote: BETWEEN,
       upstreamHost: "10.244.0.12:80",
       peerPrincipal: "spiffe://a/ns/b/sa/c",
       attempts: 1,

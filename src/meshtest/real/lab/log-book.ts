@@ -74,7 +74,8 @@ export class LogBook {
   /** Each request that one proxy passed on to another is in the other's lines, too. */
   #hasBothEnds(): boolean {
     const missing = new Map<string, number>();
-    for (const { line, upstreamLocal } of this.#entries) {
+    for (const { line } of this.#entries) {
+      const { upstreamLocal } = line;
       const next = this.#byAddress.get(hostOf(line.upstreamHost));
       if (line.direction === "inbound" || next === undefined || upstreamLocal === undefined || line.flags?.includes("UF") === true)
         continue;
@@ -95,8 +96,8 @@ function tellsSomething({ line }: RawLogLine): boolean {
   return line.transportFailure !== undefined || line.terminationDetails !== undefined || line.details !== undefined;
 }
 
-function connectionOf({ pod, remote }: Entry): string {
-  return `${pod} ${remote}`;
+function connectionOf({ pod, line }: Entry): string {
+  return `${pod} ${line.remote}`;
 }
 
 function isInbound({ line }: Entry): boolean {
