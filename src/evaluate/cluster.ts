@@ -79,7 +79,11 @@ export function connectThrough(exchange: Exchange, found: FoundCluster, tried: R
   const hashed = hashedBy(found.cluster, exchange);
   const detail = `${found.cluster.name}: equal requests go to one endpoint, by ${hashed}`;
   const trail = hashed === undefined ? exchange.trail : step(exchange.trail, exchange.site, "hash", { resource: found.resource, detail });
-  return connectWays({ ...exchange, trail, stream: { kind: "http", message }, ...(tlsPeer !== undefined && { tlsPeer }) }, found, tried);
+  return connectWays(
+    { ...exchange, trail, stream: { kind: "http", message }, isRouted: true, ...(tlsPeer !== undefined && { tlsPeer }) },
+    found,
+    tried,
+  );
 }
 
 export interface Leaving {
@@ -88,6 +92,8 @@ export interface Leaving {
   readonly inbound: boolean;
   readonly tlsPeer?: string;
   readonly stream: Stream;
+  /** HTTP that this proxy sends, not bytes that it passes on. */
+  readonly isRouted: boolean;
   readonly alpnFrom?: AlpnSource;
   readonly trail: Trail;
 }
@@ -108,7 +114,8 @@ function connectOne(leaving: Leaving, found: FoundCluster, candidate: Candidate)
   const { site, inbound, trail } = leaving;
   const { address, port } = candidate;
   const atEndpoint = step(trail, site, "endpoint", { resource: candidate.resource ?? found.resource, detail: `${address}:${port}` });
-  const stream = upstreamStream(site, found.cluster, candidate.endpoint, { inside: leaving.stream, alpnFrom: leaving.alpnFrom });
+  const { isRouted, alpnFrom } = leaving;
+  const stream = upstreamStream(site, found.cluster, candidate.endpoint, { inside: leaving.stream, isRouted, alpnFrom });
   if (stream.kind === "unready") {
     const waiting = step(atEndpoint, site, "tls", { resource: found.resource, detail: `secret ${stream.secret} has not come` });
     return [{ share: 1, trail: waiting, end: { kind: "refused", because: found.resource.origins.get("") ?? [] } }];

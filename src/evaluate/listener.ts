@@ -4,6 +4,7 @@ import type { Listener } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import { openConfig } from "./config.ts";
 import type { Connection } from "./connection.ts";
+import { looksLikeHttp } from "./first-line.ts";
 import { chooseFilterChain, type Seen } from "./filter-chain-match.ts";
 import { lowerAscii } from "./string-match.ts";
 import type { Site } from "./trail.ts";
@@ -94,7 +95,7 @@ function detect(listener: Listener, { source, destination, stream }: Connection)
     if (kind === "tlsInspector" && stream.kind === "tls") {
       const { sni, alpn } = stream.hello;
       seen = { ...seen, serverName: lowerAscii(sni), transportProtocol: "tls", applicationProtocols: alpn };
-    } else if (kind === "httpInspector" && stream.kind === "http") {
+    } else if (kind === "httpInspector" && stream.kind === "http" && looksLikeHttp(stream.message)) {
       seen = { ...seen, applicationProtocols: [stream.message.version === "http2" ? "h2c" : "http/1.1"] };
     } else if (kind !== "tlsInspector" && kind !== "httpInspector" && kind !== "originalDestination") {
       throw new Undecidable(`listener filter ${name}`);

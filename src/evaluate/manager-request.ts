@@ -6,6 +6,7 @@ import {
 import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from "../gen/envoy/config/core/v3/protocol_pb.js";
 import { type Client, identifyClient } from "./client-address.ts";
 import { openConfig } from "./config.ts";
+import { isMethod } from "./first-line.ts";
 import type { Accepted } from "./connection.ts";
 import { type HttpMessage, splitQuery, upgradeOf, valuesOf, withGenerated, withHeader, withoutHeaders } from "./http-message.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
@@ -29,14 +30,6 @@ export function prepareRequest(manager: HttpConnectionManager, connection: Accep
   const client = identifyClient(manager, mutated, connection.source);
   return { kind: "request", ...client, message: withOwnHeaders(manager, connection, client) };
 }
-
-/** The methods that Envoy's HTTP/1 codec takes. */
-const METHODS = new Set(
-  (
-    "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST " +
-    "PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"
-  ).split(" "),
-);
 
 /** HTTP/2 may send each cookie in a line of its own; the codec puts them together, and leaves out what is empty then. */
 function withOneCookie(message: HttpMessage): HttpMessage {
@@ -81,7 +74,7 @@ const FRAMING = ["transfer-encoding", "content-length"];
 
 function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
   const { commonHttpProtocolOptions } = manager;
-  if (message.version === "http1" && !METHODS.has(message.method)) return misread(message, `method ${message.method} is unknown`);
+  if (message.version === "http1" && !isMethod(message.method)) return misread(message, `method ${message.method} is unknown`);
   if (!/^[!-~]*$/.test(message.path)) return message.version === "http2" ? refuse(400, BAD_PATH) : misread(message, BAD_PATH);
   if (!AUTHORITY.test(message.authority)) return misread(message, "the host has a character that no host has");
   if (message.version === "http1" && FRAMING.every((name) => valuesOf(message, name).length > 0))
@@ -116,7 +109,7 @@ function preparePath(manager: HttpConnectionManager, message: HttpMessage): Http
   if (message.method === "CONNECT") throw new Undecidable("CONNECT requests");
   if (!path.startsWith("/")) {
     const detail = "the path does not begin with a slash";
-    return path === "*" ? refuse(404, detail) : message.version === "http2" ? refuse(400, detail) : misread(message, detail);
+    return path === "*" ? refuse(404, detail) : misread(message, detail);
   }
   if (path.includes("#")) return refuse(400, "the path has a fragment");
   const action = manager.pathWithEscapedSlashesAction;

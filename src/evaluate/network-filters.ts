@@ -98,7 +98,15 @@ function passTo(name: string, share: number, chain: ChainSite, trail: Trail): re
   const closed = { kind: "closed", phase: phaseOf(connection), because } as const;
   if (found === undefined) return ends(atCluster, closed);
   const tlsPeer = connection.tls?.peer;
-  const leaving = { site, connection, inbound, stream: connection.stream, trail: atCluster, ...(tlsPeer !== undefined && { tlsPeer }) };
+  const leaving = {
+    site,
+    connection,
+    inbound,
+    stream: connection.stream,
+    isRouted: false,
+    trail: atCluster,
+    ...(tlsPeer !== undefined && { tlsPeer }),
+  };
   const ways = connectWays(leaving, found, new Set());
   if (ways.length === 0) return ends(step(atCluster, site, "endpoint", { resource: found.resource, detail: "none is healthy" }), closed);
   // The client's side was open before the upstream was tried: it sees an end, not a refusal.

@@ -53,12 +53,15 @@ function afterPrefix(line: string, prefix: string): string | undefined {
   return start === -1 ? line : rest.slice(start);
 }
 
+/** Escape by escape: a `%` that begins none stays. */
 function decoded(text: string | undefined): string | undefined {
-  try {
-    return text === undefined ? undefined : decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text?.replaceAll(/(?:%[0-9a-fA-F]{2})+/g, (escapes) => {
+    try {
+      return decodeURIComponent(escapes);
+    } catch {
+      return escapes;
+    }
+  });
 }
 
 function cookieOf(message: HttpMessage, name: string): string | undefined {

@@ -34,8 +34,12 @@ export function upstreamStream(
 
 interface Sent {
   readonly inside: Stream;
+  /** HTTP that the proxy sends, not bytes that it passes on. */
+  readonly isRouted: boolean;
   readonly alpnFrom: AlpnSource | undefined;
 }
+
+const BYTES: Stream = { kind: "bytes" };
 
 function socketFor({ transportSocketMatches, transportSocket }: Cluster, endpoint: LbEndpoint | undefined): TransportSocket | undefined {
   const labels: JsonObject = endpoint?.metadata?.filterMetadata[MATCH_METADATA] ?? {};
@@ -44,7 +48,7 @@ function socketFor({ transportSocketMatches, transportSocket }: Cluster, endpoin
 }
 
 function helloOf(site: Site, cluster: Cluster, { commonTlsContext: common, sni }: UpstreamTlsContext, sent: Sent): ClientHello {
-  const { inside } = sent;
+  const inside = sent.isRouted ? sent.inside : BYTES;
   const options = openConfig(cluster.typedExtensionProtocolOptions[HTTP_OPTIONS]);
   const http = options?.kind === "httpProtocolOptions" ? options.value.upstreamHttpProtocolOptions : cluster.upstreamHttpProtocolOptions;
   const isAuto = http?.autoSni === true && inside.kind === "http";

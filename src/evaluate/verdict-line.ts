@@ -22,8 +22,8 @@ const AUTHORIZER = /^ext_authz_/;
 /** Answers that the request itself asked for: nobody's configuration decided. */
 const OWN_FAULT =
   /^(http[12]?\.|missing_host|absolute_path_rejected|low_version|path_normalization|request_headers_|too_many|invalid_|upgrade_failed|duplicate_|max_)/;
-/** What came from further on, or from the client. */
-const PASSED_ON = /^(via_upstream|downstream_|remote_reset|local_reset)/;
+/** What came from further on (a WebSocket's answer that is none of a WebSocket, too), or from the client. */
+const PASSED_ON = /^(via_upstream|websocket_handshake_unsuccessful|downstream_|remote_reset|local_reset)/;
 const NO_CHAIN = /filter_chain_not_found/;
 
 /** The decision that a request ended by: of the proxies on its way, the last one that decided something itself. Undefined where none did. */

@@ -5,6 +5,7 @@ import type { Draw } from "./draw.ts";
 import { nearHost, nearPath, nearValue } from "./edge.ts";
 import { CALLERS } from "./topology.ts";
 import { drawPastProxy } from "./past-proxy.ts";
+import { rawPath } from "./raw-path.ts";
 import { drawToken } from "./token.ts";
 import type { GeneratedMesh } from "./mesh.ts";
 import type { HttpMatch } from "./virtual-service.ts";
@@ -96,7 +97,8 @@ function drawEdges(draw: Draw, draft: Draft): Draft {
   const names = Object.keys(draft.headers);
   return draw.weighted<Draft>([
     [15, () => draft],
-    [6, () => ({ ...draft, path: nearPath(draft.path, draw) })],
+    [5, () => ({ ...draft, path: nearPath(draft.path, draw) })],
+    [2, () => ({ ...draft, path: rawPath(draft.path, draw) })],
     [
       names.length > 0 ? 6 : 0,
       () => {

@@ -1,0 +1,21 @@
+import type { HttpMessage } from "./http-message.ts";
+
+/** The methods that Envoy's HTTP/1 codec takes. */
+const METHODS = new Set(
+  (
+    "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST " +
+    "PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"
+  ).split(" "),
+);
+
+export function isMethod(method: string): boolean {
+  return METHODS.has(method);
+}
+
+/** A target of the characters that Envoy's HTTP/1 codec takes: a path, `*…`, or a scheme with a host. */
+const TARGET = /^(?:[/*]|[A-Za-z][A-Za-z0-9+.-]*:\/\/)[\t\f!-~]*$/;
+
+/** Whether the first bytes of a request are known for HTTP by who doesn't know what comes: HTTP/2 by its preface, HTTP/1 by its first line, whatever the method. */
+export function looksLikeHttp({ version, path }: HttpMessage): boolean {
+  return version === "http2" || TARGET.test(path);
+}
