@@ -99,6 +99,7 @@ export interface Leaving {
 }
 
 export function connectWays(leaving: Leaving, found: FoundCluster, tried: ReadonlySet<string>): readonly Way[] {
+  refuseLimits(found, leaving.trail.atOnce);
   const all = candidatesOf(leaving.site, found, leaving.connection.destination);
   const fresh = all.filter(({ address, port }) => !tried.has(`${address}:${port}`));
   const candidates = fresh.length === 0 ? all : fresh;
@@ -109,6 +110,25 @@ export function connectWays(leaving: Leaving, found: FoundCluster, tried: Readon
     return weigh(candidate.share / total, branches).map((branch) => ({ endpoint, branch }));
   });
 }
+
+/** Which of several requests a full cluster turns away is for the clock to say; limits that so many can't reach say nothing. */
+function refuseLimits({ cluster }: FoundCluster, atOnce: number): void {
+  if (atOnce < 2) return;
+  for (const { maxConnections, maxPendingRequests, maxRequests } of cluster.circuitBreakers?.thresholds ?? [])
+    if ([maxConnections, maxPendingRequests, maxRequests].some((limit) => (limit ?? DEFAULT_LIMIT) < atOnce))
+      throw new Undecidable(`the connection limits of cluster ${cluster.name}`);
+}
+
+/** Envoy's own limit of each of them. */
+const DEFAULT_LIMIT = 1024;
+
+/** Whether so many requests at a time may all be tried again: at this cluster's limit of retries the clock says whose is. */
+export function refuseRetryLimit({ cluster }: FoundCluster, atOnce: number): void {
+  const limits = (cluster.circuitBreakers?.thresholds ?? []).map(({ maxRetries }) => maxRetries ?? DEFAULT_RETRIES);
+  if (atOnce > 1 && limits.some((limit) => limit < atOnce)) throw new Undecidable(`the limit of retries of cluster ${cluster.name}`);
+}
+
+const DEFAULT_RETRIES = 3;
 
 function connectOne(leaving: Leaving, found: FoundCluster, candidate: Candidate): readonly Branch[] {
   const { site, inbound, trail } = leaving;

@@ -27,10 +27,7 @@ export interface MeshView {
   /** Whether the program there sends bytes before its client does; where absent, none does. */
   speaksFirst?(target: Target, port: number): boolean;
   /** What of TLS an application or an outside host itself speaks on a port; with `plaintextToo` it tells the two by the first byte. */
-  tlsOf?(
-    target: Target,
-    port: number,
-  ): { readonly alpn: readonly string[]; readonly names: readonly string[]; readonly plaintextToo?: boolean } | undefined;
+  tlsOf?(target: Target, port: number): { readonly alpn: readonly string[]; readonly names: readonly string[]; readonly plaintextToo?: boolean } | undefined;
 }
 
 export interface Request {
@@ -49,6 +46,10 @@ export interface Request {
   /** Raw, as on the wire. */
   readonly path: string;
   readonly headers: readonly (readonly [string, string])[];
+  /** Length of an HTTP request's body; absent: none. */
+  readonly bodyBytes?: number;
+  /** How many such requests are under way at a time; absent: one. */
+  readonly atOnce?: number;
   readonly sourceAddress: string;
   readonly nowMs: number;
 }

@@ -18,12 +18,13 @@ export function evaluate(request: Request, view: MeshView): Decision {
 
 function begin(request: Request, view: MeshView): readonly Branch[] {
   const { from, destination, sourceAddress, nowMs } = request;
+  const start: Trail = { ...START, atOnce: request.atOnce ?? 1 };
   const connection: Connection = { source: sourceAddress, destination, stream: streamOf(request) };
-  if (from.kind === "outside") return connectToWorkload(view, from.workload, connection, START, nowMs);
-  if (from.kind === "workload") return leavePod(view, from.workload, connection, nowMs);
+  if (from.kind === "outside") return connectToWorkload(view, from.workload, connection, start, nowMs);
+  if (from.kind === "workload") return leavePod(view, from.workload, connection, start, nowMs);
   const found = view.proxyOf(from.workload);
-  if (found === undefined) return connectTo(view, connection, START, nowMs);
-  return receive(siteOf(view, from.workload, found, nowMs), connection, "outbound", { ...START, via: [from.workload] });
+  if (found === undefined) return connectTo(view, connection, start, nowMs);
+  return receive(siteOf(view, from.workload, found, nowMs), connection, "outbound", { ...start, via: [from.workload] });
 }
 
 function streamOf(request: Request): Stream {
@@ -34,7 +35,7 @@ function streamOf(request: Request): Stream {
   return { kind: "tls", hello: { sni, alpn, ...(clientCertificate !== undefined && { certificate: clientCertificate }) }, inside };
 }
 
-function messageOf({ protocol, method, authority, path, headers, tls }: Request): HttpMessage {
+function messageOf({ protocol, method, authority, path, headers, bodyBytes = 0, tls }: Request): HttpMessage {
   const version = protocol === "http2" || protocol === "grpc" ? "http2" : "http1";
   const given = readLines(headers).filter(([name]) => name !== "host" && !name.startsWith(":"));
   const implied: readonly (readonly [string, string])[] =
@@ -46,7 +47,9 @@ function messageOf({ protocol, method, authority, path, headers, tls }: Request)
             ["upgrade", "websocket"],
           ]
         : [];
-  return { version, method, scheme: tls === undefined ? "http" : "https", authority, path, headers: [...given, ...implied], generated: [] };
+  const scheme = tls === undefined ? "http" : "https";
+  const body = bodyBytes === 0 ? {} : { bodyBytes };
+  return { version, method, scheme, authority, path, headers: [...given, ...implied], generated: [], ...body };
 }
 
 /** What answers HEAD has no body, nor has in HTTP/1 an answer that says so by its status (RFC 9112, section 6.3). */

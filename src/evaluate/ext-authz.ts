@@ -5,7 +5,7 @@ import { connectThrough, findCluster } from "./cluster.ts";
 import { toMs } from "./duration.ts";
 import { findRouting } from "./find-routing.ts";
 import type { Exchange } from "./http-chain.ts";
-import { type HeaderLines, type HttpMessage, isGrpc, withHeader } from "./http-message.ts";
+import { type HeaderLines, type HttpMessage, isGrpc, isWebSocket, withHeader } from "./http-message.ts";
 import { matchesMetadata } from "./metadata-match.ts";
 import { answerOnRoute } from "./route-headers.ts";
 import { matchesString } from "./string-match.ts";
@@ -32,7 +32,9 @@ export function askAuthorizer(asking: Asking, exchange: Exchange, next: Next): r
   const { filterEnabledMetadata: enabled } = config;
   if (enabled !== undefined && !matchesMetadata(enabled, exchange.metadata))
     return next({ ...exchange, trail: said(asking, exchange, exchange.trail, "no rule asks for it") });
-  const { cluster, timeoutMs, check } = checkOf(config, name, exchange.message);
+  const shown = shownBody(config, exchange);
+  if (shown === "too large") return tooLarge(asking, exchange);
+  const { cluster, timeoutMs, check } = checkOf(config, name, exchange.message, shown);
   const found = findCluster(exchange.site, cluster);
   if (found === undefined) return failed(asking, exchange, said(asking, exchange, exchange.trail, `${cluster} does not exist`), next);
   const asked = said(asking, exchange, exchange.trail, `asks ${cluster}`);
@@ -68,19 +70,36 @@ interface Check {
   readonly check: HttpMessage;
 }
 
-function checkOf({ services, allowedHeaders }: ExtAuthz, name: string, message: HttpMessage): Check {
+/** How much of a body the authorizer is shown. A filter that waits for all of it holds no more than its own limit, or the connection's. */
+function shownBody({ withRequestBody: wanted }: ExtAuthz, { message, bufferBytes }: Exchange): number | "too large" {
+  const { bodyBytes = 0 } = message;
+  if (wanted === undefined || isWebSocket(message)) return 0;
+  const { maxRequestBytes, allowPartialMessage } = wanted;
+  if (!allowPartialMessage) return bodyBytes > maxRequestBytes ? "too large" : bodyBytes;
+  // What comes in one piece may go past the buffer's limit and reach the filter's.
+  if (maxRequestBytes > bufferBytes && bodyBytes > bufferBytes) throw new Undecidable("a part of a body that is larger than the buffer");
+  return Math.min(bodyBytes, maxRequestBytes);
+}
+
+function tooLarge(asking: Asking, exchange: Exchange): readonly Branch[] {
+  const trail = said(asking, exchange, exchange.trail, "the body is larger than what the authorizer is shown");
+  const because = decidedBy(asking, exchange);
+  return answerOnRoute(localReply(trail, { status: 413, grpc: isGrpc(exchange.message), because, body: "Payload Too Large" }), exchange);
+}
+
+function checkOf({ services, allowedHeaders }: ExtAuthz, name: string, message: HttpMessage, shown: number): Check {
   switch (services.case) {
     case "httpService": {
       const to = services.value.serverUri?.httpUpstreamType;
       if (to?.case !== "cluster") throw new Undecidable(`filter ${name}`);
-      const check = httpCheck(services.value, allowedHeaders, message, name);
+      const check = httpCheck(services.value, allowedHeaders, message, name, shown);
       return { cluster: to.value, timeoutMs: toMs(services.value.serverUri?.timeout) ?? TIMEOUT_MS, check };
     }
     case "grpcService": {
       const { targetSpecifier: to, timeout } = services.value;
       if (to.case !== "envoyGrpc" || allowedHeaders !== undefined) throw new Undecidable(`filter ${name}`);
       const { clusterName, authority } = to.value;
-      return { cluster: clusterName, timeoutMs: toMs(timeout) ?? TIMEOUT_MS, check: grpcCheck(message, authority || clusterName) };
+      return { cluster: clusterName, timeoutMs: toMs(timeout) ?? TIMEOUT_MS, check: grpcCheck(message, authority || clusterName, shown) };
     }
     default:
       throw new Undecidable(`filter ${name}`);
@@ -90,7 +109,13 @@ function checkOf({ services, allowedHeaders }: ExtAuthz, name: string, message: 
 /** Sent on in any case (Envoy's rule), beside method, path and host. */
 const ALWAYS = "authorization";
 
-function httpCheck(service: HttpService, allowed: ListStringMatcher | undefined, message: HttpMessage, name: string): HttpMessage {
+function httpCheck(
+  service: HttpService,
+  allowed: ListStringMatcher | undefined,
+  message: HttpMessage,
+  name: string,
+  bodyBytes: number,
+): HttpMessage {
   const { pathPrefix, authorizationRequest } = service;
   if (authorizationRequest?.allowedHeaders !== undefined) throw new Undecidable(`filter ${name}`);
   const sent = message.headers.filter(([key]) => key === ALWAYS || matchesAny(allowed, key));
@@ -100,18 +125,29 @@ function httpCheck(service: HttpService, allowed: ListStringMatcher | undefined,
     scheme: "http",
     authority: message.authority,
     path: pathPrefix + message.path,
-    headers: [["content-length", "0"], ...sent.filter(([key]) => key !== "content-length")],
+    headers: [["content-length", String(bodyBytes)], ...sent.filter(([key]) => key !== "content-length")],
     generated: message.generated,
+    bodyBytes,
   };
   return (authorizationRequest?.headersToAdd ?? []).reduce((given, { key, value }) => withHeader(given, key.toLowerCase(), value), plain);
 }
 
-function grpcCheck(message: HttpMessage, authority: string): HttpMessage {
+function grpcCheck(message: HttpMessage, authority: string, bodyBytes: number): HttpMessage {
   const headers = [
     ["content-type", "application/grpc"],
     ["te", "trailers"],
   ] as const;
-  return { version: "http2", method: "POST", scheme: "http", authority, path: CHECK_PATH, headers, generated: [], checks: message.headers };
+  return {
+    version: "http2",
+    method: "POST",
+    scheme: "http",
+    authority,
+    path: CHECK_PATH,
+    headers,
+    generated: [],
+    checks: message.headers,
+    bodyBytes,
+  };
 }
 
 function answered(asking: Asking, exchange: Exchange, end: Branch["end"], isLate: boolean, next: Next): readonly Branch[] {

@@ -20,6 +20,10 @@ export interface Exchange {
   /** Who sent the request, as far as trusted hops say. */
   readonly remote: string;
   readonly isInternal: boolean;
+  /** So much of a body is held back at most where a filter, or a retry, needs all of it. */
+  readonly bufferBytes: number;
+  /** What `Trail.delayMs` is when the proxy gives up, whatever its routes say. */
+  readonly endsAtMs: number;
   readonly metadata: Readonly<Record<string, JsonObject>>;
   readonly routing: Routing;
   /** Where the cluster's metadata has the protocols that its TLS offers for this request. */

@@ -1,12 +1,16 @@
 import type { HttpConnectionManager } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { Listener } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import { type Accepted, phaseOf } from "./connection.ts";
 import { findRouting, routesOf } from "./find-routing.ts";
+import { bufferLimitOf } from "./buffer-limit.ts";
+import { toMs } from "./duration.ts";
+import type { Routing } from "./http-chain.ts";
 import { runFilters } from "./http-filters.ts";
-import { isGrpc } from "./http-message.ts";
+import { type HttpMessage, isGrpc } from "./http-message.ts";
 import { isUpgradeAllowed, prepareRequest, splitTarget } from "./manager-request.ts";
 import { answerOnRoute } from "./route-headers.ts";
-import { type Branch, ends, localReply, originsAt, type Site, step, type Trail } from "./trail.ts";
+import { type Branch, ends, localReply, originsAt, type Site, step, type Trail, weigh } from "./trail.ts";
 
 export interface ChainSite {
   readonly site: Site;
@@ -53,9 +57,12 @@ export function serveHttp(chain: ChainSite, manager: HttpConnectionManager, trai
     const refused = step(trail, site, "connection manager", { resource: listener, path: chainPath, detail: "the upgrade is not allowed" });
     return answerOnRoute(localReply(refused, { status: 403, grpc: false, because: [] }), { message, routing: routed.routing });
   }
-  return runFilters(manager.httpFilters, {
+  const endsAtMs = trail.delayMs + longestOf(manager, routed.routing);
+  const branches = runFilters(manager.httpFilters, {
     ...chain,
     message,
+    bufferBytes: bufferLimitOf(listener.message as Listener, manager, message),
+    endsAtMs,
     remote: prepared.remote,
     isInternal: prepared.isInternal,
     metadata: {},
@@ -63,4 +70,23 @@ export function serveHttp(chain: ChainSite, manager: HttpConnectionManager, trai
     routing: routed.routing.because.length > 0 ? routed.routing : { ...routed.routing, because: originsAt(listener, chainPath) },
     trail: routed.trail,
   });
+  return branches.flatMap((branch) => (branch.trail.delayMs < endsAtMs ? [branch] : gaveUp(branch, endsAtMs, message, routed.routing)));
+}
+
+/** How long a manager waits for an answer of which no byte comes: a stream's idle time, which a route may set, and its whole life. Milliseconds. */
+function longestOf({ streamIdleTimeout, commonHttpProtocolOptions }: HttpConnectionManager, { found }: Routing): number {
+  const action = found?.route.action;
+  const own = action?.case === "route" ? toMs(action.value.idleTimeout) : undefined;
+  const limits = [own ?? toMs(streamIdleTimeout) ?? STREAM_IDLE_MS, toMs(commonHttpProtocolOptions?.maxStreamDuration) ?? 0];
+  return Math.min(...limits.map((limit) => (limit === 0 ? Infinity : limit)));
+}
+
+/** Envoy's own, where nothing is said. */
+const STREAM_IDLE_MS = 300_000;
+
+function gaveUp({ share, trail, end }: Branch, endsAtMs: number, message: HttpMessage, routing: Routing): readonly Branch[] {
+  if (end.kind === "undecided") return [{ share, trail, end }];
+  const { because } = routing;
+  const reply = localReply({ ...trail, delayMs: endsAtMs }, { status: 504, grpc: isGrpc(message), because, body: "stream timeout" });
+  return weigh(share, answerOnRoute(reply, { message, routing }));
 }

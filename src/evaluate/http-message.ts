@@ -12,6 +12,8 @@ export interface HttpMessage {
   readonly headers: HeaderLines;
   /** Names of headers that proxies wrote with values of their own making. */
   readonly generated: readonly string[];
+  /** Length of the body; absent: none. */
+  readonly bodyBytes?: number;
   /** In a check by gRPC: the headers of the request that it asks about. */
   readonly checks?: HeaderLines;
 }

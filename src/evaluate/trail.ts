@@ -14,9 +14,11 @@ export interface Trail {
   /** Requests that reached an application. */
   readonly attempts: number;
   readonly mirrors: ResponseOutcome["mirroredTo"];
+  /** How many requests like this one are under way at a time. */
+  readonly atOnce: number;
 }
 
-export const START: Trail = { steps: [], via: [], delayMs: 0, attempts: 0, mirrors: [] };
+export const START: Trail = { steps: [], via: [], delayMs: 0, attempts: 0, mirrors: [], atOnce: 1 };
 
 /** The proxy in which something is decided. */
 export interface Site {

@@ -1,5 +1,5 @@
 import type { RetryPolicy, RouteAction, VirtualHost } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import { connectThrough, type FoundCluster, upstreamVersion } from "./cluster.ts";
+import { connectThrough, type FoundCluster, refuseRetryLimit, upstreamVersion } from "./cluster.ts";
 import { openConfig } from "./config.ts";
 import { toMs } from "./duration.ts";
 import type { Exchange } from "./http-chain.ts";
@@ -91,7 +91,9 @@ function attempt(sending: Sending, limits: Limits, now: Attempt): readonly Branc
   return ways.flatMap(({ endpoint, branch }) => {
     const settled = settle(sending, limits, now, isUnspeakable(sending) ? withoutUpgrade(branch, trail) : branch);
     const again = settled.failure !== undefined && number <= limits.retries && isRetriable(limits.policy, settled.failure);
-    if (!again || isOver(limits, now, settled.branch)) return [settled.branch];
+    if (!again || isOver(limits, now, settled.branch) || settled.branch.trail.delayMs >= exchange.endsAtMs) return [settled.branch];
+    if (isTooLarge(sending)) return withoutRetry(settled.branch, branch, sending);
+    refuseRetryLimit(cluster, trail.atOnce);
     const detail = `attempt ${number} failed: ${settled.failure?.words ?? ""}; tried again`;
     const next = step(settled.branch.trail, exchange.site, "retry", {
       resource: exchange.routing.resource,
@@ -123,6 +125,18 @@ function withAttemptHeaders(message: HttpMessage, { host, action }: Sending, num
   if (expected === 0) return counted;
   const timed = withHeader(counted, "x-envoy-expected-rq-timeout-ms", String(expected));
   return isGrpc(message) && action.maxGrpcTimeout !== undefined ? withHeader(timed, "grpc-timeout", `${expected}m`) : timed;
+}
+
+/** What can't be held back can't be sent again (a route's limit, else that of the connection). */
+function isTooLarge({ exchange: { message, bufferBytes, routing }, host }: Sending): boolean {
+  const limit = routing.found?.route.perRequestBufferLimitBytes ?? host?.perRequestBufferLimitBytes ?? bufferBytes;
+  return (message.bodyBytes ?? 0) > Math.min(limit, bufferBytes);
+}
+
+/** An application answers when it has all of the request. Who refuses it earlier may do so before the proxy has seen that it is too large. */
+function withoutRetry(settled: Branch, { end }: Branch, { cluster }: Sending): readonly Branch[] {
+  if (end.kind === "response" && end.reply.by === "application") return [settled];
+  throw new Undecidable(`a retry to ${cluster.cluster.name} of a body that is larger than the proxy's buffer`);
 }
 
 interface Settled {

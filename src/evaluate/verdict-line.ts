@@ -18,7 +18,8 @@ export interface Verdict {
 
 const RBAC = /rbac_access_denied_matched_policy\[(.*)\]/;
 const JWT = /^jwt_authn_access_denied/;
-const AUTHORIZER = /^ext_authz_/;
+/** A body that is too large is so for who waits for all of it: of the filters that a mesh has, the authorizer. */
+const AUTHORIZER = /^(ext_authz_|request_payload_too_large)/;
 /** Answers that the request itself asked for: nobody's configuration decided. */
 const OWN_FAULT =
   /^(http[12]?\.|missing_host|absolute_path_rejected|low_version|path_normalization|request_headers_|too_many|invalid_|upgrade_failed|duplicate_|max_)/;

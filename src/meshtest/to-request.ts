@@ -43,10 +43,21 @@ export function toRequests(call: Call, workload: TestWorkload, inputs: RequestIn
       authority: request.authority ?? request.url.authority,
       path,
       headers,
+      ...bodyOf(protocol, request.body),
+      ...(request.repeat > 1 && request.concurrency > 1 && { atOnce: Math.min(request.repeat, request.concurrency) }),
       sourceAddress: kind === "workload" ? workload.address : (from.clientIp ?? CLIENT_ADDRESS),
       nowMs: inputs.nowMs,
     },
   }));
+}
+
+/** Flag and length that stand before each message of gRPC. */
+const GRPC_HEAD_BYTES = 5;
+
+/** A WebSocket's frames come when the request is over. */
+function bodyOf(protocol: Request["protocol"], body: string): Pick<Request, "bodyBytes"> {
+  const bytes = protocol === "websocket" ? 0 : Buffer.byteLength(body) + (protocol === "grpc" ? GRPC_HEAD_BYTES : 0);
+  return bytes === 0 ? {} : { bodyBytes: bytes };
 }
 
 type Destination = Request["destination"];

@@ -1,5 +1,6 @@
 import { type Aim, aimAtGateway, aimAtGatewayTls, aimAtService, aimAtWorkload, aimOutside } from "./aim.ts";
 import { drawBytes, drawDeadEnd } from "./bytes.ts";
+import { drawBody, drawHeaders } from "./body.ts";
 import type { FuzzCall } from "./document.ts";
 import type { Draw } from "./draw.ts";
 import { nearHost, nearPath, nearValue } from "./edge.ts";
@@ -50,7 +51,12 @@ function http(draw: Draw, mesh: GeneratedMesh, { from, scheme, host, port, more,
   const draft = drawEdges(draw, near);
   const sent = authority ?? (draw.chance(6) ? nearHost(host, draw) : undefined);
   const token = draw.chance(mesh.tokenRules.length > 0 ? 75 : 3) ? { token: drawToken(draw, mesh.tokenRules) } : {};
-  const headers = { ...(sent !== undefined && { host: sent }), ...draft.headers, ...drawAsides(draw) };
+  const headers = {
+    ...(sent !== undefined && { host: sent }),
+    ...draft.headers,
+    ...drawAsides(draw),
+    ...draw.maybe(2, () => drawHeaders(draw)),
+  };
   const isPlain = /^\/[\w./-]*$/.test(draft.path) && !/\/\.|\/\//.test(draft.path);
   const url = `${scheme}://${host}${port === undefined ? "" : `:${port}`}`;
   return {
@@ -60,7 +66,7 @@ function http(draw: Draw, mesh: GeneratedMesh, { from, scheme, host, port, more,
       ...(!isPlain && { rawPath: draft.path }),
       ...(draft.method !== "GET" && scheme.startsWith("http") && { method: draft.method }),
       ...(Object.keys(headers).length > 0 && { headers }),
-      ...(draft.method === "POST" && scheme.startsWith("http") && { body: "hello" }),
+      ...((draft.method === "POST" || draft.method === "PUT") && scheme.startsWith("http") && drawBody(draw)),
       ...token,
       ...more,
     },
@@ -114,7 +120,7 @@ function drawEdges(draw: Draw, draft: Draft): Draft {
 function drawAsides(draw: Draw): Lines {
   return {
     ...draw.maybe(7, () => ({ "x-echo-status": draw.one(["503", "503,200", "500,503,200", "404", "409", "418,200"]) })),
-    ...draw.maybe(2, () => ({ "x-echo-delay-ms": "1500" })),
+    ...draw.maybe(3, () => ({ "x-echo-delay-ms": draw.one(["100", "700", "1500"]) })),
     ...draw.maybe(8, () => ({
       origin: draw.one(["https://a.test", "https://b.test", "https://A.test", "null"]),
       ...draw.maybe(50, () => ({ "access-control-request-method": "GET" })),
