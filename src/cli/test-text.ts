@@ -21,6 +21,7 @@ export function renderRun({ calls, totals }: TestRun, elapsedMs: number, paint: 
     ...(totals.fail > 0 ? [paint(`${totals.fail} failed`, "red")] : []),
     ...(totals.skip > 0 ? [paint(`${totals.skip} skipped`, "yellow")] : []),
     ...(totals.errors > 0 ? [paint(`${totals.errors} ${totals.errors === 1 ? "error" : "errors"}`, "red")] : []),
+    ...((totals.alone ?? 0) > 0 ? [paint(`${totals.alone} judged by one engine alone`, "yellow")] : []),
   ];
   lines.push(`${counts.join(", ")} (${Math.ceil(elapsedMs)} ms)`);
   return `${lines.join("\n")}\n`;

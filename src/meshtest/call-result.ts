@@ -33,8 +33,8 @@ interface Judged {
 
 /** One verdict of two: where one engine can't judge, the other's; where they disagree, a failure whatever was expected. */
 export function toCommonResult(evaluated: Judged, real: Judged): CallResult {
-  if (evaluated.result.verdict === "skip") return real.result;
-  if (real.result.verdict === "skip") return evaluated.result;
+  if (evaluated.result.verdict === "skip") return real.result.verdict === "skip" ? real.result : { ...real.result, isAlone: true };
+  if (real.result.verdict === "skip") return { ...evaluated.result, isAlone: true };
   const differences = differencesOf(evaluated.answer, real.answer);
   const isAlike = differences.length === 0 && evaluated.result.verdict === real.result.verdict;
   if (isAlike) return real.result;

@@ -4,7 +4,7 @@ import type { Mismatch } from "./judge.ts";
 
 type Headers = readonly (readonly [string, string])[];
 
-/** Compares header lines with what is expected of them; `generated` are there with a value that nobody can know. */
+/** Compares header lines with what is expected of them; `generated` are there with a value that nobody can know: `undecidedHeaders` names those. */
 export function headerMismatches(
   field: string,
   expected: HeaderMatchers,
@@ -14,10 +14,24 @@ export function headerMismatches(
   return expected.flatMap(([name, matcher]) => {
     const lines = happened.filter(([own]) => own.toLowerCase() === name).map(([, value]) => value);
     const isGenerated = lines.length === 0 && generated.some((own) => own.toLowerCase() === name);
-    const isRight = isGenerated ? matcher.is === "present" : matches(matcher, lines);
+    const mayBeRight = matcher.is === "present" || matcher.is === "prefix" || matcher.is === "regex";
+    const isRight = isGenerated ? mayBeRight : matches(matcher, lines);
     if (isRight) return [];
     const what = isGenerated ? "a generated value" : lines.map((line) => JSON.stringify(line)).join(", ") || "absent";
     return [{ field: `${field}.${name}`, expected: matcherText(matcher), happened: what }];
+  });
+}
+
+/** Headers whose value a proxy makes up and that a pattern is to match: whether it would can't be known before. */
+export function undecidedHeaders(
+  field: string,
+  expected: HeaderMatchers | undefined,
+  happened: Headers,
+  generated: readonly string[],
+): readonly string[] {
+  return (expected ?? []).flatMap(([name, { is }]) => {
+    const isHere = generated.some((own) => own.toLowerCase() === name) && !happened.some(([own]) => own.toLowerCase() === name);
+    return isHere && (is === "prefix" || is === "regex") ? [`${field}.${name}`] : [];
   });
 }
 

@@ -175,6 +175,41 @@ describe("requests that a hash sends to one endpoint", () => {
   });
 });
 
+describe("of a header that is there with a value which a proxy makes up", () => {
+  const cookie = answer({ headers: [], generatedHeaders: ["set-cookie"] });
+  const value = (is: "prefix" | "regex" | "present" | "absent" | "lines"): NonNullable<Expectation["headers"]> => [
+    ["set-cookie", { is, prefix: "sid=", regex: "sid=.*", lines: ["sid=1"] } as const],
+  ];
+
+  test.each([
+    { title: "a prefix can't be told", expect: { headers: value("prefix") }, outcome: cookie, verdict: "skip" },
+    { title: "a pattern can't be told", expect: { headers: value("regex") }, outcome: cookie, verdict: "skip" },
+    { title: "presence can", expect: { headers: value("present") }, outcome: cookie, verdict: "pass" },
+    { title: "absence can", expect: { headers: value("absent") }, outcome: cookie, verdict: "fail" },
+    { title: "a whole value is not foretold", expect: { headers: value("lines") }, outcome: cookie, verdict: "fail" },
+    { title: "whatever else is wrong fails", expect: { status: 403, headers: value("regex") }, outcome: cookie, verdict: "fail" },
+    {
+      title: "a line of the application's is known",
+      expect: { headers: value("regex") },
+      outcome: answer({ headers: [["set-cookie", "sid=2"]], generatedHeaders: ["set-cookie"] }),
+      verdict: "pass",
+    },
+    {
+      title: "what an application got can't be told, either",
+      expect: { received: { headers: [["x-request-id", { is: "prefix", prefix: "a" }]] } },
+      outcome: answer(),
+      verdict: "skip",
+    },
+  ] as const)("$title", ({ expect: expected, outcome, verdict }) => {
+    expect(judge(callOf(expected), one(outcome), names).verdict).toBe(verdict);
+  });
+
+  test("the reason says which", () => {
+    const reason = "undecided at the value of headers.set-cookie, which a proxy makes up";
+    expect(judge(callOf({ headers: value("regex") }), one(cookie), names)).toEqual({ verdict: "skip", reason });
+  });
+});
+
 test("what can't be decided is skipped with the filter's name, whatever was expected", () => {
   const outcome: Outcome = { ...parts, kind: "undecided", at: "filter wasm" };
   expect(judge(callOf({ status: 200 }), one(outcome), names)).toEqual({ verdict: "skip", reason: "undecided at filter wasm" });

@@ -33,6 +33,8 @@ export interface CallResult {
   readonly name: string;
   /** Whose verdict it is; of both, the real one's, unless only the evaluator has something to say. */
   readonly engine: EngineName;
+  /** The other one of both could not judge it. */
+  readonly isAlone?: boolean;
   readonly verdict: "pass" | "fail" | "skip";
   /** Why it failed or was skipped, in one line; empty for a pass. */
   readonly reason: string;
@@ -43,12 +45,21 @@ export interface CallResult {
   readonly path: readonly PathStep[];
 }
 
+export interface Totals {
+  readonly pass: number;
+  readonly fail: number;
+  readonly skip: number;
+  readonly errors: number;
+  /** Where both engines were asked: the calls, passed or failed, that one of them could not judge. */
+  readonly alone?: number;
+}
+
 export interface TestRun {
   readonly calls: readonly CallResult[];
   readonly errors: readonly FileError[];
   /** What the mesh says of the resources, but for what the tests expect. */
   readonly diagnostics: readonly Diagnostic[];
-  readonly totals: { readonly pass: number; readonly fail: number; readonly skip: number; readonly errors: number };
+  readonly totals: Totals;
   readonly coverage: Coverage;
   /** Where changes of the resources were tried. */
   readonly mutation?: Mutation;

@@ -55,7 +55,8 @@ export async function runTests(files: readonly LoadedFile[], options: RunOptions
     for (const found of said.diagnostics) diagnostics.set(formatDiagnostic(found), found);
   }
   const count = (verdict: CallResult["verdict"]) => calls.filter((call) => call.verdict === verdict).length;
-  const totals = { pass: count("pass"), fail: count("fail"), skip: count("skip"), errors: errors.length };
+  const alone = options.engine === "both" ? { alone: calls.filter(({ isAlone }) => isAlone === true).length } : {};
+  const totals = { pass: count("pass"), fail: count("fail"), skip: count("skip"), errors: errors.length, ...alone };
   return { calls, errors, diagnostics: [...diagnostics.values()], totals, coverage: coverage.result() };
 }
 
