@@ -1,3 +1,4 @@
+import { parseCidr } from "../base/cidr.ts";
 import { type Cluster, Cluster_DiscoveryType as Discovery } from "../gen/envoy/config/cluster/v3/cluster_pb.js";
 import { HealthStatus } from "../gen/envoy/config/core/v3/health_check_pb.js";
 import type { ClusterLoadAssignment } from "../gen/envoy/config/endpoint/v3/endpoint_pb.js";
@@ -39,7 +40,14 @@ export function candidatesOf(site: Site, { cluster }: FoundCluster, destination:
   // Only where connections are captured does Envoy know where one was going.
   const isCaptured = site.proxy.type === "sidecar" && site.proxy.capture === "redirect";
   if (type.value === Discovery.ORIGINAL_DST) return isCaptured ? [{ ...destination, share: 1 }] : [];
-  if (type.value !== Discovery.EDS) return weighed(cluster.loadAssignment, undefined);
+  if (type.value !== Discovery.EDS) {
+    // The name of nobody has no address.
+    const isNowhere = ({ address, port }: Candidate) =>
+      parseCidr(address) === undefined &&
+      site.view.workloadAt(address, port) === undefined &&
+      site.view.externalAt(address, port) === undefined;
+    return weighed(cluster.loadAssignment, undefined).filter((candidate) => !isNowhere(candidate));
+  }
   const resource = find(site, "endpoint", cluster.edsClusterConfig?.serviceName || cluster.name);
   return weighed(resource?.message as ClusterLoadAssignment | undefined, resource);
 }

@@ -26,8 +26,8 @@ export interface MeshView {
   listensOn?(target: Target, port: number): boolean;
   /** Whether the program there sends bytes before its client does; where absent, none does. */
   speaksFirst?(target: Target, port: number): boolean;
-  /** What of TLS an application or an outside host itself speaks on a port; with `plaintextToo` it tells the two by the first byte. */
-  tlsOf?(target: Target, port: number): { readonly alpn: readonly string[]; readonly names: readonly string[]; readonly plaintextToo?: boolean } | undefined;
+  /** The TLS that an application or an outside host itself speaks on a port, where it does. */
+  tlsOf?(target: Target, port: number): { readonly alpn: readonly string[]; readonly names: readonly string[] } | undefined;
 }
 
 export interface Request {

@@ -28,7 +28,7 @@ export function reach(
     if (stream.hello.verify?.(certificate) !== undefined) return ends(trail, { kind: "closed", phase: "connect", because: [] });
     return deliver(view, target, { port, stream: stream.inside, tls: true, ...known }, trail);
   }
-  if (tls !== undefined && tls.plaintextToo !== true) return ends(trail, { kind: "closed", phase: "later", because: [] });
+  if (tls !== undefined) return ends(trail, { kind: "closed", phase: "later", because: [] });
   return deliver(view, target, { port, stream, tls: false, ...known }, trail);
 }
 

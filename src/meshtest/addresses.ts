@@ -14,6 +14,7 @@ export class TestAddresses {
   readonly #mesh: Mesh;
   readonly #outside = new Map<string, string>();
   readonly #names = new Map<string, string>();
+  #namespaces: ReadonlySet<string> | undefined;
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
@@ -24,7 +25,25 @@ export class TestAddresses {
     if (isIp(host)) return host;
     const name = host.toLowerCase().replace(/\.$/, "");
     const service = this.#findService(name, namespace);
-    return service === undefined ? this.outside(name) : this.#addressOf(service, name);
+    if (service !== undefined) return this.#addressOf(service, name);
+    if (name === "localhost") return "127.0.0.1";
+    return this.#isOfCluster(name, namespace) ? undefined : this.outside(name);
+  }
+
+  /** Whether only the cluster's own DNS could know a name: it ends as its names do, or stands below a Service. */
+  #isOfCluster(name: string, namespace: string): boolean {
+    const { clusterDomain } = this.#mesh.settings;
+    const [, ...rest] = name.split(".");
+    const last = rest.at(-1);
+    if (last === undefined || last === "svc" || name.endsWith(`.${clusterDomain}`)) return true;
+    const isBelowService = rest.some((_, i) => this.#findService(rest.slice(i).join("."), namespace)?.kind === "kubernetes");
+    return isBelowService || (rest.length === 1 && this.#isNamespace(last));
+  }
+
+  #isNamespace(name: string): boolean {
+    const { services, workloads } = this.#mesh;
+    this.#namespaces ??= new Set([...services.all()].map(({ namespace }) => namespace));
+    return this.#namespaces.has(name) || workloads.inNamespace(name).length > 0;
   }
 
   /** Where a client without a proxy ends up: at one of the Service's endpoints, as the cluster's own load balancing has it. */
@@ -57,7 +76,7 @@ export class TestAddresses {
 
   /** The host outside the mesh at an address, which may be a name that a proxy resolves by itself. */
   externalAt(address: string): string | undefined {
-    if (!isIp(address)) return address;
+    if (!isIp(address)) return address.endsWith(`.${this.#mesh.settings.clusterDomain}`) ? undefined : address;
     return this.#names.get(address) ?? (INSIDE.test(address) ? undefined : address);
   }
 

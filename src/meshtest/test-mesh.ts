@@ -1,3 +1,5 @@
+import { cidrContains, isIp, parseCidr } from "../base/cidr.ts";
+import { hostMatches } from "../base/host-match.ts";
 import type { ApplicationAnswer, ApplicationRequest, MeshView, Target, WorkloadRef } from "../evaluate/index.ts";
 import { createMesh, type Mesh, resolveMeshSettings, toDiagnostics } from "../mesh/index.ts";
 import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
@@ -13,6 +15,8 @@ import { answerOf } from "./echo.ts";
 import { type TestIssuers, verifyToken } from "./issuers.ts";
 import type { LoadedTest } from "./load.ts";
 import { gatewaySecrets, namedCertificate, type TestCertificate, trustTestIssuers } from "./prepare.ts";
+import type { Call } from "./document.ts";
+import { speaksTls } from "./outside-port.ts";
 import { serverFirst } from "./server-first.ts";
 import { podsOf, type TestWorkload, workloadsOf } from "./workloads.ts";
 
@@ -49,12 +53,14 @@ export class TestMesh implements MeshView {
   readonly #pods: readonly Resource[];
   readonly #byName: ReadonlyMap<string, TestWorkload>;
   readonly #byAddress: ReadonlyMap<string, TestWorkload>;
+  readonly #calls: readonly Call[];
   readonly #sent = new Map<string, SentToProxy>();
   readonly #diagnostics: Diagnostic[] = [];
   #served: ReadonlyMap<string, readonly ServedPort[]> | undefined;
 
   constructor({ test, resources }: LoadedTest, issuers: TestIssuers, shared: SharedByMeshes = {}) {
     const { like } = shared;
+    this.#calls = test.calls;
     this.#translator = like === undefined ? createTranslator() : like.#translator;
     this.workloads = like === undefined ? workloadsOf(test, resources) : like.workloads;
     this.#pods = like === undefined ? podsOf(this.workloads) : like.#pods;
@@ -117,12 +123,20 @@ export class TestMesh implements MeshView {
     return workload !== undefined && serverFirst(workload, port, this) !== undefined;
   }
 
-  /** An outside host ends TLS where it is spoken to in TLS; a workload on ports that are named or marked so. */
+  /** What an outside host speaks follows from its port's declaration; a workload ends TLS on ports that are named or marked so. */
   tlsOf(target: Target, port: number): ReturnType<NonNullable<MeshView["tlsOf"]>> {
-    if ("external" in target) return { alpn: ["h2", "http/1.1"], names: [target.external], plaintextToo: true };
+    if ("external" in target)
+      return this.#isTlsOutside(target.external, port) ? { alpn: ["h2", "http/1.1"], names: [target.external] } : undefined;
     const workload = this.workload(target);
     const names = workload === undefined ? [] : this.#tlsNames(workload, port);
     return names.length === 0 ? undefined : { alpn: ["h2", "http/1.1"], names };
+  }
+
+  #isTlsOutside(host: string, port: number): boolean {
+    const address = isIp(host) ? host : this.addresses.outside(host);
+    const entries = [...this.mesh.services.all()].filter((service) => service.kind === "service-entry" && isPlaceOf(service, host));
+    const declared = [host, address].flatMap((place) => this.#servedAt(place, port)).map((served) => served.port);
+    return speaksTls({ host, port, declared: [...declared, ...entries.flatMap(({ ports }) => ports)], calls: this.#calls });
   }
 
   #tlsNames(workload: TestWorkload, port: number): readonly string[] {
@@ -133,6 +147,10 @@ export class TestMesh implements MeshView {
 
   /** The Services' ports behind which a workload's port stands. */
   servedBy({ address }: TestWorkload, port: number): readonly ServedPort[] {
+    return this.#servedAt(address, port);
+  }
+
+  #servedAt(address: string, port: number): readonly ServedPort[] {
     this.#served ??= this.#serve();
     return this.#served.get(`${address} ${port}`) ?? [];
   }
@@ -204,4 +222,11 @@ function toProxy(workload: TestWorkload, mesh: Mesh): Proxy {
     outsidePorts: {},
     dnsCapture: type === "sidecar",
   };
+}
+
+/** Whether a ServiceEntry declares a name, or the range in which an address is. */
+function isPlaceOf({ host, addresses }: Service, place: string): boolean {
+  const address = parseCidr(place);
+  if (address === undefined) return hostMatches(host, place);
+  return addresses.map(parseCidr).some((range) => range !== undefined && cidrContains(range, address));
 }

@@ -101,7 +101,7 @@ describe("the server", () => {
   test("says which ports it can't open, and opens the others", async () => {
     const other = new EchoUnderTest();
     await other.listen({ address, port: 8081, as: "a/b" });
-    const badKey = { chainPem: "no certificate", keyPem: "no key", plaintextToo: false };
+    const badKey = { chainPem: "no certificate", keyPem: "no key" };
     const { failed } = await echo.listen(
       { address, port: 8080, as: "a/b" },
       { address, port: 8081, as: "a/b" },

@@ -99,9 +99,9 @@ export class EchoServer {
     const facts = { ...addressesOf(socket), port, tls: false };
     if (port.greeting !== undefined && tlsServer === undefined) return this.#serve(socket, facts);
     const reader = new ByteReader(socket);
-    const spoken = await readSpoken(reader, port.greeting !== undefined && port.tls?.plaintextToo === true);
+    const spoken = await readSpoken(reader);
     const isTls = spoken === "tls";
-    if (isTls ? tlsServer === undefined : port.tls?.plaintextToo === false && reader.total > 0) {
+    if (isTls ? tlsServer === undefined : tlsServer !== undefined && reader.total > 0) {
       this.#application.tlsFailed(facts, isTls ? "TLS on a port that has none" : "no TLS on a port that has only TLS");
       socket.destroy();
       return;
@@ -164,7 +164,11 @@ function sniOf({ servername }: TLSSocket & { readonly servername?: string | fals
   return typeof servername === "string" && servername !== "" ? { sni: servername } : {};
 }
 
-function addressesOf({ localAddress, remoteAddress, remotePort }: Socket): Pick<ConnectionFacts, "localAddress" | "peerAddress" | "peerPort"> {
+function addressesOf({
+  localAddress,
+  remoteAddress,
+  remotePort,
+}: Socket): Pick<ConnectionFacts, "localAddress" | "peerAddress" | "peerPort"> {
   return {
     localAddress: withoutMapping(localAddress),
     peerAddress: withoutMapping(remoteAddress),

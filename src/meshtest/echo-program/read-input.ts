@@ -102,7 +102,7 @@ const PORT: Readonly<Record<string, Check>> = {
   address: optional(text),
   port: integer(1, 65_535),
   as: text,
-  tls: optional(record({ chainPem: text, keyPem: text, plaintextToo: flag })),
+  tls: optional(record({ chainPem: text, keyPem: text })),
   greeting: optional(body),
 };
 

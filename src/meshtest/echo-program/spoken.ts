@@ -10,16 +10,16 @@ export type Spoken = "tls" | "http2" | "http1" | "bytes";
 
 /**
  * Waits until the first bytes tell what a client speaks; they stay in the reader. `bytes` too where the connection ends before, and for a client
- * that waits in the midst of what can't be told yet. With `mayWait` it may also wait at the very beginning, for the server to speak first.
+ * that waits in the midst of what can't be told yet.
  */
-export async function readSpoken(reader: ByteReader, mayWait = false): Promise<Spoken> {
+export async function readSpoken(reader: ByteReader): Promise<Spoken> {
   const uncertain = Promise.withResolvers<false>();
   let timer: NodeJS.Timeout | undefined;
   try {
     for (;;) {
       const spoken = spokenBy(reader.buffered);
       if (spoken !== undefined) return spoken;
-      if (mayWait || reader.buffered.length > 0) timer ??= setTimeout(() => uncertain.resolve(false), UNCERTAIN_MS);
+      if (reader.buffered.length > 0) timer ??= setTimeout(() => uncertain.resolve(false), UNCERTAIN_MS);
       if (!(await Promise.race([uncertain.promise, reader.more()]))) return "bytes";
     }
   } finally {

@@ -21,11 +21,11 @@ beforeEach(() => {
 });
 afterEach(() => echo.close());
 
-const tlsPort = (plaintextToo: boolean, more: Partial<EchoPort> = {}): EchoPort => ({
+const tlsPort = (more: Partial<EchoPort> = {}): EchoPort => ({
   address,
   port: 8080,
   as: "shop/users",
-  tls: { ...certificate, plaintextToo },
+  tls: certificate,
   ...more,
 });
 
@@ -43,35 +43,20 @@ describe("an echo port that ends TLS", () => {
     { protocol: "websocket", report: { kind: "response", status: 101, body: "hello" }, arrival: { request: { protocol: "http1" } } },
     { protocol: "tls", report: { kind: "open", received: "hello\n" }, arrival: { bytes: "hello\n" } },
   ] as const)("speaks $protocol inside", async ({ protocol, report, arrival }) => {
-    await echo.listen(tlsPort(false));
+    await echo.listen(tlsPort());
     expect(await echo.send(orderTo(address, withTls(protocol)))).toMatchObject(report);
     expect(echo.arrivals()).toMatchObject([{ at: "shop/users", port: 8080, peerAddress: "127.0.0.1", tls: true, sni: HOST, ...arrival }]);
   });
 
-  test.each(["http1", "http2", "tcp"] as const)("takes %s in plaintext too, where it is told to", async (protocol) => {
-    await echo.listen(tlsPort(true));
-    await echo.send(orderTo(address, { protocol }));
-    await echo.send(orderTo(address, withTls("http1")));
-    expect(echo.arrivals().map(({ tls }) => tls)).toEqual([false, true]);
-  });
-
   test("speaks first inside TLS", async () => {
-    await echo.listen(tlsPort(false, { greeting: "mysql" }));
+    await echo.listen(tlsPort({ greeting: "mysql" }));
     expect(await echo.send(orderTo(address, { ...withTls("tls"), serverFirst: true }))).toMatchObject({ received: "mysql\nhello\n" });
   });
 
-  test("speaks first in plaintext too, to a client that waits for it", async () => {
-    await echo.listen(tlsPort(true, { greeting: "mysql" }));
-    const expected = { kind: "open", received: "mysql\nhello\n" };
-    expect(await echo.send(orderTo(address, { protocol: "tcp", serverFirst: true }))).toMatchObject(expected);
-    expect(await echo.send(orderTo(address, { ...withTls("tls"), serverFirst: true }))).toMatchObject(expected);
-    expect(echo.arrivals().map(({ tls }) => tls)).toEqual([false, true]);
-  });
-
   test("answers under the name asked for, where it stands for many hosts", async () => {
-    await echo.listen(tlsPort(true, { as: "external:*" }));
+    await echo.listen(tlsPort({ as: "external:*" }), { address, port: 8081, as: "external:*" });
     await echo.send(orderTo(address, { ...withTls("http1"), authority: "other.example" }));
-    await echo.send(orderTo(address, { authority: "plain.example:8080" }));
+    await echo.send(orderTo(address, { destination: { address, port: 8081 }, authority: "plain.example:8081" }));
     expect(echo.arrivals().map(({ at }) => at)).toEqual([`external:${HOST}`, "external:plain.example"]);
   });
 
@@ -83,7 +68,7 @@ describe("an echo port that ends TLS", () => {
     { offered: ["foreign"], chosen: "foreign" },
     { offered: [], chosen: false },
   ])("chooses $chosen of $offered", async ({ offered, chosen }) => {
-    await echo.listen(tlsPort(false));
+    await echo.listen(tlsPort());
     const { connect } = await import("node:tls");
     const socket = connect({ host: address, port: 8080, ALPNProtocols: offered, ca: servers.rootPem, servername: HOST });
     await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
@@ -92,14 +77,14 @@ describe("an echo port that ends TLS", () => {
   });
 
   test("ends a plaintext connection that it doesn't take: no application saw it", async () => {
-    await echo.listen(tlsPort(false));
+    await echo.listen(tlsPort());
     expect(await echo.send(orderTo(address))).toMatchObject({ kind: "closed" });
     expect(echo.outputs.slice(1, 2)).toMatchObject([{ kind: "tls-failed", at: "shop/users", port: 8080, peerAddress: "127.0.0.1" }]);
     expect(echo.arrivals()).toEqual([]);
   });
 
   test("says nothing of a connection that ends without a byte, in TLS or without", async () => {
-    await echo.listen(tlsPort(true));
+    await echo.listen(tlsPort());
     expect(await echo.send(orderTo(address, withTls("tls", { trustPem: strangers.rootPem })))).toMatchObject({ kind: "tls" });
     const socket = connectPlain({ host: address, port: 8080, allowHalfOpen: true }, () => socket.end()).resume();
     await new Promise((resolve) => socket.once("end", resolve));
@@ -107,7 +92,7 @@ describe("an echo port that ends TLS", () => {
   });
 
   test("says where a handshake failed", async () => {
-    await echo.listen(tlsPort(false));
+    await echo.listen(tlsPort());
     const socket = connectPlain(8080, address, () => socket.end(Buffer.from("1603010005aabbccddee", "hex"))).on("error", () => {});
     const failed = await until("tls-failed", () => echo.outputs.find(({ kind }) => kind === "tls-failed"));
     expect(failed).toMatchObject({ at: "shop/users", port: 8080, peerAddress: "127.0.0.1", detail: expect.stringContaining("SSL") });
@@ -207,7 +192,7 @@ describe("a client", () => {
   });
 
   test("that has a broken certificate says so as an error, not as a report", async () => {
-    await echo.listen(tlsPort(false));
+    await echo.listen(tlsPort());
     const order = orderTo(address, withTls("tls", { chainPem: "no certificate", keyPem: "no key" }));
     await expect(echo.send(order)).rejects.toThrow(/PEM|certificate/);
   });

@@ -10,8 +10,8 @@ export interface EchoPort {
   readonly port: number;
   /** Who answers there: `namespace/name` of a workload, or `external:HOST`; a host of `*` answers with the name that the client asked for. */
   readonly as: string;
-  /** Ends TLS with this chain; `plaintextToo`: tells TLS by the first byte. */
-  readonly tls?: { readonly chainPem: string; readonly keyPem: string; readonly plaintextToo: boolean };
+  /** Ends TLS with this chain, and takes nothing else. */
+  readonly tls?: { readonly chainPem: string; readonly keyPem: string };
   /** A line that the server sends first. */
   readonly greeting?: string;
 }

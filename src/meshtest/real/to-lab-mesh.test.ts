@@ -119,7 +119,6 @@ describe("a mesh as it runs in a lab", () => {
     );
     const [mysql, tls] = lab.pods.find(({ workload }) => workload.name === "database")?.ports ?? [];
     expect(mysql).toEqual({ port: 3306, as: "shop/database", greeting: "mysql of shop/database\n" });
-    expect(tls?.tls?.plaintextToo).toBe(false);
     expect(new X509Certificate(tls?.tls?.chainPem ?? "").checkHost("database.shop.svc.cluster.local")).toBeDefined();
   });
 

@@ -84,5 +84,5 @@ function outsidePorts(ports: readonly OutsidePort[], mesh: TestMesh, authorities
 
 function tlsOf(target: Target, port: number, mesh: TestMesh, authorities: TestAuthorities): Pick<EchoPort, "tls"> {
   const tls = mesh.tlsOf(target, port);
-  return tls === undefined ? {} : { tls: { ...authorities.server(tls.names), plaintextToo: tls.plaintextToo ?? false } };
+  return tls === undefined ? {} : { tls: authorities.server(tls.names) };
 }
