@@ -20,9 +20,9 @@ const RBAC = /rbac_access_denied_matched_policy\[(.*)\]/;
 const JWT = /^jwt_authn_access_denied/;
 /** A body that is too large is so for who waits for all of it: of the filters that a mesh has, the authorizer. */
 const AUTHORIZER = /^(ext_authz_|request_payload_too_large)/;
-/** Answers that the request itself asked for: nobody's configuration decided. */
+/** Answers that the request itself asked for: nobody's configuration decided. Headers that are far too large end a connection of HTTP/2 with its codec's words. */
 const OWN_FAULT =
-  /^(http[12]?\.|missing_host|absolute_path_rejected|low_version|path_normalization|request_headers_|too_many|invalid_|upgrade_failed|duplicate_|max_)/;
+  /^(codec_error:The_user_callback_function_failed|http[12]?\.|missing_host|absolute_path_rejected|low_version|path_normalization|request_headers_|too_many|invalid_|upgrade_failed|duplicate_|max_)/;
 /** What came from further on (a WebSocket's answer that is none of a WebSocket, too), or from the client. */
 const PASSED_ON = /^(via_upstream|websocket_handshake_unsuccessful|downstream_|remote_reset|local_reset)/;
 const NO_CHAIN = /filter_chain_not_found/;

@@ -73,7 +73,12 @@ function sayResult({ meshes, pairs: judged, skips, histogram, disagreements, uns
 
 function describe({ seed: meshSeed, call, found, differences }: Disagreement): string {
   const what = call === undefined ? "the mesh" : `call ${call}: ${JSON.stringify(found.calls[0])}`;
-  return `disagreement: --seed ${meshSeed}, ${what}\n${differences.map(describeDifference).join("\n")}`;
+  return shortened(`disagreement: --seed ${meshSeed}, ${what}\n${differences.map(describeDifference).join("\n")}`);
+}
+
+/** Large headers are one character many times. */
+function shortened(text: string): string {
+  return text.replaceAll(/(.)\1{99,}/g, (run, character: string) => `${character}… (${run.length})`);
 }
 
 function describeDifference({ field, evaluator, real }: Difference): string {

@@ -234,6 +234,12 @@ describe("an answer of a proxy is because of", () => {
       because: [],
     },
     {
+      title: "nobody but the request, where its headers were too large for the codec of HTTP/2",
+      status: 400,
+      log: () => [outbound({ status: 0, details: "codec_error:The_user_callback_function_failed", flags: "DPE", ...NO_ROUTE })],
+      because: [],
+    },
+    {
       title: "the PeerAuthentication of the next proxy, which closed the connection",
       status: 503,
       log: () => [
