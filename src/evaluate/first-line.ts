@@ -12,10 +12,17 @@ export function isMethod(method: string): boolean {
   return METHODS.has(method);
 }
 
-/** A target of the characters that Envoy's HTTP/1 codec takes: a path, `*…`, or a scheme with a host. */
-const TARGET = /^(?:[/*]|[A-Za-z][A-Za-z0-9+.-]*:\/\/)[\t\f!-~]*$/;
+/** Of HTTP/1: a path, `*…`, or a scheme with a host, in visible ASCII characters. */
+const TARGET = /^(?:[/*]|[A-Za-z][A-Za-z0-9+.-]*:\/\/)[!-~]*$/;
+/** Of HTTP/2: whatever needs no escape, and what is no ASCII. */
+const PATH = /^[!-~\u0080-\u{10ffff}]*$/u;
+
+/** Whether a codec takes the target of a request. */
+export function isTarget({ version, path }: HttpMessage): boolean {
+  return version === "http2" ? PATH.test(path) : TARGET.test(path);
+}
 
 /** Whether the first bytes of a request are known for HTTP by who doesn't know what comes: HTTP/2 by its preface, HTTP/1 by its first line, whatever the method. */
-export function looksLikeHttp({ version, path }: HttpMessage): boolean {
-  return version === "http2" || TARGET.test(path);
+export function looksLikeHttp(message: HttpMessage): boolean {
+  return message.version === "http2" || isTarget(message);
 }

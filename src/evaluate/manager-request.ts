@@ -6,7 +6,7 @@ import {
 import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from "../gen/envoy/config/core/v3/protocol_pb.js";
 import { type Client, identifyClient } from "./client-address.ts";
 import { openConfig } from "./config.ts";
-import { isMethod } from "./first-line.ts";
+import { isMethod, isTarget } from "./first-line.ts";
 import type { Accepted } from "./connection.ts";
 import { type HttpMessage, splitQuery, upgradeOf, valuesOf, withGenerated, withHeader, withoutHeaders } from "./http-message.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
@@ -58,39 +58,48 @@ function withSingleLines(message: HttpMessage): HttpMessage {
 const DEFAULT_HEADERS_KB = 60;
 
 /** What a codec refuses before it has read all headers. */
-function checkSize({ commonHttpProtocolOptions, maxRequestHeadersKb }: HttpConnectionManager, message: HttpMessage): Prepared | undefined {
+function tooLarge({ maxRequestHeadersKb }: HttpConnectionManager, message: HttpMessage): Prepared | undefined {
   const bytes = message.headers.reduce((sum, [name, value]) => sum + name.length + value.length, message.authority.length);
-  const isLarge = bytes > (maxRequestHeadersKb ?? DEFAULT_HEADERS_KB) * 1024;
+  return bytes > (maxRequestHeadersKb ?? DEFAULT_HEADERS_KB) * 1024 ? tooMuch(message, "the request's headers are too large") : undefined;
+}
+
+function tooMany({ commonHttpProtocolOptions }: HttpConnectionManager, message: HttpMessage): Prepared | undefined {
   // The host counts, in HTTP/2 each of the four pseudo-headers.
   const count = message.headers.length + (message.version === "http2" ? 4 : 1);
-  const isLong = count > (commonHttpProtocolOptions?.maxHeadersCount ?? 100);
-  if (!isLarge && !isLong) return undefined;
-  const detail = isLarge ? "the request's headers are too large" : "the request has too many headers";
-  return message.version === "http2" ? { kind: "reset", detail } : { ...refuse(431, detail), body: "Request Header Fields Too Large" };
+  return count > (commonHttpProtocolOptions?.maxHeadersCount ?? 100) ? tooMuch(message, "the request has too many headers") : undefined;
+}
+
+function tooMuch({ version }: HttpMessage, detail: string): Prepared {
+  return version === "http2" ? { kind: "reset", detail } : { ...refuse(431, detail), body: "Request Header Fields Too Large" };
 }
 
 /** Which of the two counts is what request smuggling lives on: Envoy's HTTP/1 codec takes no request with both. */
 const FRAMING = ["transfer-encoding", "content-length"];
 
+/** In the codec's order: the first line, then the headers as they come, then what they are together. */
 function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
-  const { commonHttpProtocolOptions } = manager;
   if (message.version === "http1" && !isMethod(message.method)) return misread(message, `method ${message.method} is unknown`);
-  if (!/^[!-~]*$/.test(message.path)) return message.version === "http2" ? refuse(400, BAD_PATH) : misread(message, BAD_PATH);
-  if (!AUTHORITY.test(message.authority)) return misread(message, "the host has a character that no host has");
-  if (message.version === "http1" && FRAMING.every((name) => valuesOf(message, name).length > 0))
-    return misread(message, "the request has two lengths: transfer-encoding and content-length");
-  const action = commonHttpProtocolOptions?.headersWithUnderscoresAction ?? Underscores.ALLOW;
+  if (!isTarget(message)) return misread(message, BAD_PATH);
+  const large = tooLarge(manager, message);
+  if (large !== undefined) return large;
+  const action = manager.commonHttpProtocolOptions?.headersWithUnderscoresAction ?? Underscores.ALLOW;
   const underscored = message.headers.filter(([name]) => name.includes("_")).map(([name]) => name);
   if (underscored.length > 0 && action === Underscores.REJECT_REQUEST) {
     return misread(message, `header ${underscored[0]} has an underscore`);
   }
   const clean = action === Underscores.DROP_HEADER ? withoutHeaders(message, underscored) : message;
-  // A line that names none is a host like any other to HTTP/1.
-  if (clean.authority === "" && clean.version === "http2") return refuse(400, "the request names no host");
-  return checkSize(manager, clean) ?? clean;
+  return tooMany(manager, clean) ?? checkWhole(clean);
 }
 
-const BAD_PATH = "the path has a character that must be escaped";
+function checkWhole(message: HttpMessage): HttpMessage | Prepared {
+  if (!AUTHORITY.test(message.authority)) return misread(message, "the host has a character that no host has");
+  if (message.version === "http1" && FRAMING.every((name) => valuesOf(message, name).length > 0))
+    return misread(message, "the request has two lengths: transfer-encoding and content-length");
+  // A line that names none is a host like any other to HTTP/1.
+  return message.authority === "" && message.version === "http2" ? misread(message, "the request names no host") : message;
+}
+
+const BAD_PATH = "the path does not begin with a slash, or has a character that must be escaped";
 
 /** The characters that HTTP/2's codec takes in a host (nghttp2); HTTP/1's takes the same. */
 const AUTHORITY = /^[\w!$%&'()*+,\-.:;=@[\]~]*$/;
@@ -109,7 +118,8 @@ function preparePath(manager: HttpConnectionManager, message: HttpMessage): Http
   if (message.method === "CONNECT") throw new Undecidable("CONNECT requests");
   if (!path.startsWith("/")) {
     const detail = "the path does not begin with a slash";
-    return path === "*" ? refuse(404, detail) : misread(message, detail);
+    const isServer = message.method === "OPTIONS" && (message.version === "http2" ? path === "*" : path.startsWith("*"));
+    return isServer ? refuse(404, detail) : misread(message, detail);
   }
   if (path.includes("#")) return refuse(400, "the path has a fragment");
   const action = manager.pathWithEscapedSlashesAction;

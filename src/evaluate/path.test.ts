@@ -31,6 +31,9 @@ describe("a path is normalised as Envoy does it", () => {
     ["/a%%3252e", "/a%25252e"],
     ["/%25%32e", "/%252e"],
     ["/a|b", "/a%7Cb"],
+    ["/aéb/%41", "/a%C3%A9b/A"],
+    ["/😀/c", "/%F0%9F%98%80/c"],
+    ["/a?é", "/a?é"],
     ["/a?/../b", "/a?/../b"],
     ["/a%00", undefined],
   ])("%s", (raw, normal) => {

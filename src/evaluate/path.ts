@@ -35,7 +35,11 @@ function canonical(segment: string): string {
   for (let i = 0; i < segment.length; i++) {
     const character = segment.charAt(i);
     const hex = segment.slice(i + 1, i + 3);
-    if (character !== "%") text += ESCAPED.test(character) ? escapeByte(character.charCodeAt(0)) : character;
+    if (character > "~") {
+      const [whole = character] = /^[^ -~]+/.exec(segment.slice(i)) ?? [];
+      text += encodeURIComponent(whole.toWellFormed());
+      i += whole.length - 1;
+    } else if (character !== "%") text += ESCAPED.test(character) ? escapeByte(character.charCodeAt(0)) : character;
     else if (!HEX.test(hex)) {
       stray = text.length;
       text += "%";

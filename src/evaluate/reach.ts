@@ -43,8 +43,9 @@ function deliver(view: MeshView, target: Target, { port, stream, tls, peer }: De
   const known = { to: target, port, tls, ...(peer !== undefined && { principal: peer }) };
   // Within one TLS another one was meant for somebody who isn't there: its client gives up.
   if (tls && stream.kind === "tls") return ends(trail, { kind: "closed", phase: "later", because: [] });
-  // A greeting is no HTTP: who speaks that gives up.
-  if (stream.kind === "http" && view.speaksFirst?.(target, port) === true)
+  // A greeting is no HTTP: who speaks that gives up. No codec of HTTP/2 takes a host that is there and empty.
+  const isNameless = stream.kind === "http" && stream.message.version === "http2" && stream.message.authority === "";
+  if (isNameless || (stream.kind === "http" && view.speaksFirst?.(target, port) === true))
     return ends(trail, { kind: "closed", phase: "later", because: [], error: "protocol" });
   return stream.kind === "http" ? answerBy(view, stream.message, known, trail) : receiveBytes(known, trail);
 }
