@@ -42,7 +42,8 @@ export function valueOf(message: HttpMessage, name: string): string | undefined 
 }
 
 export function withHeader(message: HttpMessage, name: string, value: string): HttpMessage {
-  return { ...message, headers: [...message.headers.filter(([key]) => key !== name), [name, value]] };
+  const others = withoutHeaders(message, [name]);
+  return { ...others, headers: [...others.headers, [name, value]] };
 }
 
 /** A line more. */
@@ -52,14 +53,18 @@ export function withLine(message: HttpMessage, name: string, value: string): Htt
 
 /** A header that is there with a value that nobody can foretell. */
 export function withGenerated(message: HttpMessage, name: string): HttpMessage {
-  return { ...withHeader(message, name, ""), generated: [...message.generated.filter((other) => other !== name), name] };
+  const given = withHeader(message, name, "");
+  return { ...given, generated: [...given.generated, name] };
 }
 
 export function withoutHeaders(message: HttpMessage, names: readonly string[]): HttpMessage {
   const gone = new Set(names);
-  return message.headers.some(([key]) => gone.has(key))
-    ? { ...message, headers: message.headers.filter(([key]) => !gone.has(key)) }
-    : message;
+  if (!message.headers.some(([key]) => gone.has(key))) return message;
+  return {
+    ...message,
+    headers: message.headers.filter(([key]) => !gone.has(key)),
+    generated: message.generated.filter((name) => !gone.has(name)),
+  };
 }
 
 /** As a codec reads them: names in lower case, no blanks around values. */
