@@ -43,8 +43,8 @@ function rewritePath(
       : prefixRewrite !== ""
         ? rewritePrefix(path, match, prefixRewrite)
         : undefined;
-  // A path of which nothing would be left stays as it is.
-  if (changed === undefined || changed + query === "") return message;
+  // A path of which nothing would be left stays as it is, whatever its query.
+  if (changed === undefined || changed === "") return message;
   return { ...withHeader(message, "x-envoy-original-path", message.path), path: changed + query };
 }
 
