@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { MeshError } from "../model/error.ts";
 import { boundLog } from "./bounded-log.ts";
 import { readJson, writePrivately } from "./private-files.ts";
@@ -9,7 +10,10 @@ import { requestOverSocket } from "./unix-http.ts";
 
 export interface EnvoyProcessSettings {
   readonly envoyPath: string;
-  /** Put before Envoy's own command line; must end in a program that replaces itself by Envoy, as nsenter does. */
+  /**
+   * Put before Envoy's own command line; must end in a program that replaces itself by Envoy, as nsenter does, or that ends with it and takes it
+   * along. The words `{envoy}`, `{bootstrap}` and `{sockets}` stand for paths that Envoy needs.
+   */
   readonly launch: readonly string[];
   readonly bootstrapFile: string;
   readonly logFile: string;
@@ -124,8 +128,8 @@ export class EnvoyProcess {
   }
 
   #launch(): void {
-    const { launch, envoyPath, processFile } = this.#settings;
-    const [program = envoyPath, ...args] = [...launch, envoyPath, ...this.#arguments()];
+    const { envoyPath, processFile } = this.#settings;
+    const [program = envoyPath, ...args] = [...this.#launchWords(), envoyPath, ...this.#arguments()];
     this.#startedAtMs = performance.now();
     this.#isLive = false;
     rmSync(this.#settings.adminSocket, { force: true });
@@ -145,6 +149,16 @@ export class EnvoyProcess {
     } finally {
       closeSync(log);
     }
+  }
+
+  #launchWords(): readonly string[] {
+    const { launch, envoyPath, bootstrapFile, adminSocket } = this.#settings;
+    const paths = new Map([
+      ["{envoy}", envoyPath],
+      ["{bootstrap}", bootstrapFile],
+      ["{sockets}", dirname(adminSocket)],
+    ]);
+    return launch.map((word) => paths.get(word) ?? word);
   }
 
   #arguments(): readonly string[] {

@@ -4,7 +4,7 @@ import type { Proxy } from "../model/proxy.ts";
 
 /** What the runtime tells the agent of one workload's proxy: translation's inputs, and how to start Envoy. */
 export interface ProxySpec extends Omit<Proxy, "id" | "version"> {
-  /** Put before Envoy's command line, so that it runs in the workload's network namespace: `nsenter --net=/proc/7/ns/net --`. */
+  /** Put before Envoy's command line, so that it runs in the workload's network namespace: `nsenter --net=/proc/7/ns/net --`. See `EnvoyProcessSettings`. */
   readonly launch: readonly string[];
   /** `IP:PORT` of Envoy's resolver, where it isn't the one of its /etc/resolv.conf. */
   readonly resolver?: string;

@@ -14,7 +14,7 @@ import { meshSettled } from "./mesh-settled.ts";
 import { followFeed } from "./resource-feed.ts";
 
 export interface MachineProcessOptions
-  extends Pick<MachineOptions, "mode" | "mountWay" | "runDir" | "stateDir" | "folder" | "visible" | "images"> {
+  extends Pick<MachineOptions, "mode" | "mountWay" | "runDir" | "stateDir" | "folder" | "visible" | "hidden" | "images"> {
   readonly agentCommand: readonly string[];
   readonly adminSocket: string;
   readonly agentSocket: string;

@@ -16,7 +16,7 @@ import type { Progress } from "./progress.ts";
 import type { HostReport } from "./host-report.ts";
 import { followFeed } from "./resource-feed.ts";
 import { selfCommand } from "./self.ts";
-import { visibleFolders } from "./visible-folders.ts";
+import { hiddenPaths, visibleFolders } from "./visible-folders.ts";
 import { WaitTeller } from "./wait-teller.ts";
 
 export interface MachineParts {
@@ -43,7 +43,7 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
   const machineFile = join(places.run, "machine.json");
   const controlPlane = { socket: places.controlPlaneSocket };
   writeAtomically(agentFile, JSON.stringify({ ...common, controlPlane, trustDomain, envoyPath: envoy.path, generation: randomUUID() }));
-  const folders = { folder: places.root, visible: visibleFolders(places.root) };
+  const folders = { folder: places.root, visible: visibleFolders(places.root), hidden: hiddenPaths(settings, places) };
   const { mode, mounts } = system;
   const machine = {
     ...common,

@@ -1,22 +1,42 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { visibleFolders } from "./visible-folders.ts";
+import { hiddenPaths, visibleFolders } from "./visible-folders.ts";
+
+const NODE = "/opt/node/bin/node";
 
 function folders(...names: readonly string[]): string {
-  const base = mkdtempSync(join(tmpdir(), "kumiko-visible-"));
+  const base = realpathSync(mkdtempSync(join(tmpdir(), "kumiko-visible-")));
   onTestFinished(() => rmSync(base, { recursive: true }));
   for (const name of names) mkdirSync(join(base, name), { recursive: true });
   return base;
 }
 
-test("applications see the npm project that their folder belongs to, and the Node that runs them", () => {
-  const base = folders("clone/node_modules", "clone/platform");
-  expect(visibleFolders(join(base, "clone/platform"), "/opt/node/bin/node")).toEqual([join(base, "clone"), "/opt/node/bin"]);
-  expect(visibleFolders(join(base, "clone"), "/opt/node/bin/node")).toEqual([join(base, "clone"), "/opt/node/bin"]);
+test("applications see the packages of the npm project that their folder belongs to, not the project, and the Node that runs them", () => {
+  const base = folders("clone/node_modules", "clone/platform", "clone/secrets");
+  writeFileSync(join(base, "clone/package.json"), "{}");
+  const packages = [join(base, "clone/package.json"), join(base, "clone/node_modules"), "/opt/node/bin"];
+  expect(visibleFolders(join(base, "clone/platform"), NODE)).toEqual(packages);
+  expect(visibleFolders(join(base, "clone"), NODE)).toEqual(packages);
+});
+
+test("workspaces that packages are links to are seen where they are; a link that leads nowhere is none", () => {
+  const base = folders("clone/node_modules/@own", "clone/platform", "clone/kit", "clone/web");
+  symlinkSync("../../kit", join(base, "clone/node_modules/@own/kit"));
+  symlinkSync("../web", join(base, "clone/node_modules/web"));
+  symlinkSync("../gone", join(base, "clone/node_modules/gone"));
+  const seen = visibleFolders(join(base, "clone/platform"), NODE);
+  expect(seen).toEqual(expect.arrayContaining([join(base, "clone/kit"), join(base, "clone/web")]));
+  expect(seen).toHaveLength(4);
 });
 
 test("a folder in no project is visible alone", () => {
-  expect(visibleFolders(folders("mesh"), "/opt/node/bin/node")).toEqual(["/opt/node/bin"]);
+  expect(visibleFolders(folders("mesh"), NODE)).toEqual(["/opt/node/bin"]);
+});
+
+test("manifests and kumiko.yaml are hidden; where none are named, the folder itself is not", () => {
+  const hidden = (...resources: readonly string[]) => hiddenPaths({ resources }, { root: "/home/a/mesh" });
+  expect(hidden("/home/a/mesh/k8s", "/srv/more")).toEqual(["/home/a/mesh/kumiko.yaml", "/home/a/mesh/k8s", "/srv/more"]);
+  expect(hidden("/home/a/mesh", "/home/a")).toEqual(["/home/a/mesh/kumiko.yaml"]);
 });

@@ -1,17 +1,52 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { splitResourcePath } from "../model/resource-path.ts";
+import { LAUNCH_FILE, type Places } from "./config.ts";
+import type { LaunchSettings } from "./launch-settings.ts";
 
 /**
- * What applications need and may not find where it lies under /tmp, /run and the like, which they see empty: the npm project that their folder
- * belongs to (its packages, linked workspaces included), and the Node that runs us, which is theirs too.
+ * What applications need beside their folder: the packages of the npm projects that it belongs to, linked workspaces included, and the Node that
+ * runs us, which is theirs too. Of a project's folder itself they see no more than that: it may hold anything.
  */
 export function visibleFolders(root: string, node = process.execPath): readonly string[] {
-  const project = projectOf(root);
-  return [...(project === undefined ? [] : [project]), dirname(node)];
+  return [...projectsOf(root).flatMap(packagesOf), dirname(node)];
 }
 
-/** The nearest folder at or above this one that has packages installed. */
-function projectOf(folder: string): string | undefined {
-  if (existsSync(join(folder, "node_modules"))) return folder;
-  return folder === dirname(folder) ? undefined : projectOf(dirname(folder));
+/** What they don't find in it: the manifests and the mesh's settings. Without `resources`, every file may be a manifest, and stays. */
+export function hiddenPaths({ resources }: Pick<LaunchSettings, "resources">, { root }: Pick<Places, "root">): readonly string[] {
+  const paths = resources.map((given) => splitResourcePath(given).path);
+  return [join(root, LAUNCH_FILE), ...paths.filter((path) => path !== root && !root.startsWith(`${path}/`))];
+}
+
+/** The folder and those above it up to the one that has packages installed; nothing where none has. */
+function projectsOf(folder: string): readonly string[] {
+  const folders: string[] = [];
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    folders.push(at);
+    if (existsSync(join(at, "node_modules"))) return folders;
+  }
+  return [];
+}
+
+function packagesOf(project: string): readonly string[] {
+  const packages = join(project, "node_modules");
+  const files = ["package.json", "tsconfig.json"].map((name) => join(project, name)).filter((path) => existsSync(path));
+  return existsSync(packages) ? [...files, packages, ...linkedFrom(packages)] : files;
+}
+
+/** Where symbolic links lead that stand for packages: workspaces. */
+function linkedFrom(packages: string): readonly string[] {
+  return readdirSync(packages, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(packages, entry.name);
+    if (entry.isSymbolicLink()) return realPaths(path);
+    return entry.isDirectory() && entry.name.startsWith("@") ? linkedFrom(path) : [];
+  });
+}
+
+function realPaths(path: string): readonly string[] {
+  try {
+    return [realpathSync(path)];
+  } catch {
+    return []; // A link that leads nowhere.
+  }
 }

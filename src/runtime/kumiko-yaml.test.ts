@@ -12,9 +12,10 @@ const read = (text: string, variables: Readonly<Record<string, string>> = {}) =>
 
 describe("readKumikoYaml", () => {
   test("reads every section", () => {
-    const { settings, said } = read(`
+    const { settings, said } = read(
+      `
 images:
-  shop/users: { command: [node, src/main.ts], args: [--verbose, 3], workingDir: users, env: { LEVEL: debug, PORT: 8080 }, portEnv: PORT }
+  shop/users: { command: [node, src/main.ts], args: [--verbose, 3], workingDir: users, env: { LEVEL: debug, PORT: 8080 }, portEnv: PORT, mounts: ["\${DATA}/sets", conf] }
 outside:
   postgres: { command: [postgres, -D, data], ready: "tcp:127.0.0.1:5432", readyTimeoutSeconds: 30 }
 hosts:
@@ -22,7 +23,9 @@ hosts:
 publish:
   - { gateway: istio-system/gateway, port: 8443 }
   - { gateway: istio-system/gateway, port: 80, on: 127.0.0.1:8080 }
-`);
+`,
+      { DATA: "/data" },
+    );
     expect(said).toEqual([]);
     expect(settings.images["shop/users"]).toEqual({
       command: ["node", "src/main.ts"],
@@ -30,6 +33,7 @@ publish:
       workingDir: "users",
       env: { LEVEL: "debug", PORT: "8080" },
       portEnv: "PORT",
+      mounts: ["/data/sets", "conf"],
     });
     expect(settings.outside["postgres"]).toMatchObject({ ready: "tcp:127.0.0.1:5432", readyTimeoutMs: 30_000, workingDir: "." });
     expect(settings.hosts).toEqual({ "db.example.com": "127.0.0.1:5432" });

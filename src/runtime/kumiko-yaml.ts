@@ -20,6 +20,8 @@ export interface ImageCommand {
    * Used where replicas share one address.
    */
   readonly portEnv: string | Readonly<Record<string, string>> | undefined;
+  /** Files and folders of this machine that the program finds under the same paths, read-only; relative to the folder of `kumiko.yaml`. */
+  readonly mounts?: readonly string[];
 }
 
 /** A program outside of the mesh (a database, an identity provider) that `kumiko up` starts on the host. */
@@ -135,7 +137,7 @@ function readSettings(reader: Reader, value: unknown, given: Variables): KumikoS
     authorities: words(root["authorities"], ["authorities"]),
     token: readCommand(reader, root["token"], ["token"]).map(fill),
     try: reader.words(root["try"], ["try"]).map((command) => expandInCommand(command, variables)),
-    images: reader.each(root["images"], ["images"], (entry, path) => readImage(reader, entry, path)),
+    images: reader.each(root["images"], ["images"], (entry, path) => readImage(reader, entry, path, fill)),
     outside: reader.each(root["outside"], ["outside"], (entry, path) => readOutside(reader, entry, path, fill)),
     hosts: reader.each(root["hosts"], ["hosts"], (entry, path) => readHost(reader, entry, path, fill)),
     publish: reader.list(root["publish"], ["publish"]).flatMap((entry, i) => readPublished(reader, entry, ["publish", i], fill) ?? []),
@@ -161,14 +163,15 @@ function readResources(reader: Reader, value: unknown, at: JsonPath, fill: Fill)
   return { path: fill(path), namespace: fill(namespace) };
 }
 
-function readImage(reader: Reader, value: unknown, path: JsonPath): ImageCommand {
-  const fields = reader.map(value, path, ["command", "args", "workingDir", "env", "portEnv"]);
+function readImage(reader: Reader, value: unknown, path: JsonPath, fill: Fill): ImageCommand {
+  const fields = reader.map(value, path, ["command", "args", "workingDir", "env", "portEnv", "mounts"]);
   return {
     command: reader.words(fields["command"], [...path, "command"]),
     args: reader.words(fields["args"], [...path, "args"]),
     workingDir: reader.text(fields["workingDir"], [...path, "workingDir"]) ?? ".",
     env: readEnv(reader, fields["env"], [...path, "env"]),
     portEnv: readPortEnv(reader, fields["portEnv"], [...path, "portEnv"]),
+    ...(fields["mounts"] !== undefined && { mounts: reader.words(fields["mounts"], [...path, "mounts"]).map(fill) }),
   };
 }
 

@@ -33,8 +33,10 @@ export interface MachineOptions {
   readonly stateDir: string;
   /** Folder of `kumiko.yaml`. */
   readonly folder: string;
-  /** Further folders that applications must see although they lie under /tmp, /run and the like. */
+  /** Further files and folders that applications find, read-only. */
   readonly visible: readonly string[];
+  /** Manifests and whatever else applications don't find, wherever it lies. */
+  readonly hidden: readonly string[];
   readonly images: Readonly<Record<string, ImageCommand>>;
   /** Resources of `RUNTIME_KINDS`. */
   readonly subscribe: Subscribe;
@@ -69,7 +71,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const outside = await startOutside(options, (error) =>
     say({ kind: "error", message: error.message, ...(error.help && { help: error.help }) }),
   );
-  const workloads = workloadMode(options, outside);
+  const workloads = workloadMode({ ...options, path: toBaseEnv(process.env)["PATH"] ?? "" }, outside);
   const kubelet = createKubelet(options, workloads, outside.resolver, say);
   const publish = await dialFromSocket(join(options.runDir, MACHINE_SOCKET), createGatewayFinder(kubelet, options.mode));
   const agent = startAgent(options, kubelet, say);

@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { MeshError } from "../model/error.ts";
 import { podAddress, podLink, PROBE_ADDRESS } from "./network.ts";
 import type { DesiredPod } from "./pod.ts";
+import type { ViewStep } from "./pod-view.ts";
+import { createProxyRoot } from "./proxy-root.ts";
 import { readChildren, sendSignal } from "./proc.ts";
 import { getProgram } from "./program.ts";
 import { runCommand } from "./run-command.ts";
@@ -12,27 +16,27 @@ import { systemPath } from "./system-path.ts";
 import { type VolumeMounts, writeVolumes } from "./volume.ts";
 
 export interface NamespaceOptions {
-  /** State and sockets of the mesh: hidden from every application. */
-  readonly hidden: readonly string[];
-  /** The applications' folder: what they write there goes to memory and is gone with the pod. */
-  readonly folder: string;
-  /** Further folders of applications: stay visible wherever they lie, except for `hidden` ones under them. */
-  readonly visible: readonly string[];
+  /** The mesh's own folder of sockets: shown to no application. */
+  readonly runDir: string;
+  /** What a pod's programs find of the machine's file system. */
+  readonly view: (pod: DesiredPod) => readonly ViewStep[];
 }
 
-/** Where other programs of the system have their sockets; an application gets empty ones of its own. */
-const SYSTEM_FOLDERS = ["/tmp", "/var/tmp", "/run"];
 const SETUP_MS = 20_000;
 
 /** Pods as namespaces of their own; to be used inside the machine's namespaces only. */
 export function createNamespaceSandboxes(options: NamespaceOptions): Sandboxes {
   const usedNumbers = new Set<number>();
+  // Each pod and each proxy builds its root there, in a mount namespace of its own.
+  const root = join(options.runDir, "root");
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const proxyRoot = createProxyRoot(options.runDir, root);
   return {
     async create(pod, volumes) {
       const number = takeNumber(usedNumbers);
       const address = podAddress(number) ?? "";
       try {
-        return await startSandbox(pod, volumes, { number, address, options, free: () => usedNumbers.delete(number) });
+        return await startSandbox(pod, volumes, { number, address, options, root, proxyRoot, free: () => usedNumbers.delete(number) });
       } catch (thrown) {
         usedNumbers.delete(number);
         throw thrown;
@@ -45,23 +49,20 @@ interface Place {
   readonly number: number;
   readonly address: string;
   readonly options: NamespaceOptions;
+  readonly root: string;
+  readonly proxyRoot: readonly string[];
   readonly free: () => void;
 }
 
 async function startSandbox(pod: DesiredPod, volumes: VolumeMounts, place: Place): Promise<Sandbox> {
-  const { address, number, options } = place;
-  // A system folder as a whole would show what it is hidden for.
-  const wanted = [options.folder, ...options.visible.filter((folder) => !SYSTEM_FOLDERS.includes(folder))];
-  const visible = outermost(wanted.filter((folder) => SYSTEM_FOLDERS.some((hidden) => isUnder(folder, hidden))));
+  const { address, number, options, root } = place;
   const script = sandboxScript({
+    root,
     hostname: pod.name,
     address,
     namespace: pod.namespace,
     capture: pod.capture,
-    hidden: SYSTEM_FOLDERS,
-    visible,
-    scratch: options.folder,
-    hiddenAgain: options.hidden,
+    view: options.view(pod),
     volumes,
   });
   const namespaces = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"];
@@ -129,7 +130,11 @@ function toSandbox(child: ChildProcess, holder: number, place: Place): Sandbox {
     address: place.address,
     probeSource: PROBE_ADDRESS,
     // The mark takes CAP_NET_ADMIN; a gateway's ports below 1024 take CAP_NET_BIND_SERVICE. Nothing else is left to Envoy.
-    proxyLaunch: [getProgram("nsenter"), `--net=/proc/${holder}/ns/net`, "--", ...setpriv("-all,+net_admin,+net_bind_service")],
+    proxyLaunch: [
+      ...[getProgram("nsenter"), `--net=/proc/${holder}/ns/net`, "--"],
+      ...place.proxyRoot,
+      ...setpriv("-all,+net_admin,+net_bind_service"),
+    ],
     launch: (command, workingDir) => [...enter, workingDir, ...command],
     findApplication: (pid) => readChildren(pid)[0] ?? pid,
     killLeftovers: () => killTree(holder),
@@ -160,13 +165,4 @@ function takeNumber(used: Set<number>): number {
   if (podAddress(number) === undefined) throw new MeshError("network", "no pod address is free");
   used.add(number);
   return number;
-}
-
-function outermost(folders: readonly string[]): readonly string[] {
-  const unique = [...new Set(folders)];
-  return unique.filter((folder) => !unique.some((other) => other !== folder && isUnder(folder, other)));
-}
-
-function isUnder(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
 }

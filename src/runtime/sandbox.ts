@@ -5,7 +5,7 @@ import type { VolumeMounts } from "./volume.ts";
 export interface Sandbox {
   /** The pod's address as other pods reach it. */
   readonly address: string;
-  /** Put before the command of the pod's Envoy. */
+  /** Put before the command of the pod's Envoy; `{envoy}`, `{bootstrap}` and `{sockets}` stand for the agent's paths. */
   readonly proxyLaunch: readonly string[];
   /** The whole command that runs an application's command in the pod, without capabilities and in this folder. */
   launch(command: readonly string[], workingDir: string): readonly string[];

@@ -14,6 +14,7 @@ const probe = (over: {
   isRoot: over.isRoot ?? false,
   hasProgram: (name) => !(over.missing ?? []).includes(name) && name !== "dnf",
   readFile: (path) => over.files?.[path],
+  hasFile: (path) => over.files?.[path] !== undefined,
   tryNamespaces: () => over.refusal,
   tryMounts: () => over.mounts ?? { way: "user-namespace", refusal: "" },
 });
@@ -21,6 +22,12 @@ const probe = (over: {
 describe("checkSystem", () => {
   test("a system that has everything runs workloads in namespaces", () => {
     expect(checkSystem(probe({}))).toEqual({ mode: "namespaces", missing: [], weaker: [] });
+  });
+
+  test("sockets that no namespace holds are named where they lead somewhere", () => {
+    const protocols = { "/proc/net/protocols": "protocol  size\nAF_VSOCK  1240\n" };
+    expect(checkSystem(probe({ files: { ...protocols, "/dev/vsock": "" } })).weaker).toEqual([expect.stringContaining("AF_VSOCK")]);
+    expect(checkSystem(probe({ files: protocols })).weaker).toEqual([]);
   });
 
   test("a missing program stops with the command that installs it, and is no reason to fall back", () => {

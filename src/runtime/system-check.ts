@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type MountTrial, tryMounts } from "./mount-way.ts";
 import { systemPath } from "./system-path.ts";
@@ -17,7 +17,7 @@ export interface SystemCheck {
   readonly mode: RuntimeMode;
   /** Programs that the mode needs and the system lacks: a reason to stop and name them, never one to fall back. */
   readonly missing: readonly MissingProgram[];
-  /** What is weaker in mode `ports`, sentence by sentence; empty in mode `namespaces`. */
+  /** What doesn't keep workloads apart here, sentence by sentence: much in mode `ports`, and what no namespace holds in mode `namespaces`. */
   readonly weaker: readonly string[];
   /** Why namespaces can't be used, as far as the system says it. */
   readonly reason?: string;
@@ -33,6 +33,7 @@ export interface SystemProbe {
   hasProgram(name: string): boolean;
   /** Text of a file, undefined where it can't be read. */
   readFile(path: string): string | undefined;
+  hasFile(path: string): boolean;
   /** Makes all four namespaces and a bridge for a moment; undefined when that works, else what the system said. */
   tryNamespaces(): string | undefined;
   /** Gives a process a file of its own in the place of the machine's for a moment. */
@@ -44,6 +45,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   unshare: "util-linux",
   nsenter: "util-linux",
   setpriv: "util-linux",
+  pivot_root: "util-linux",
   mount: "mount",
   ip: "iproute2",
   "iptables-restore": "iptables",
@@ -55,6 +57,8 @@ const WEAKER: readonly string[] = [
   "source addresses are all 127.0.0.1: policies on addresses see no difference between workloads",
   "after a kill -9 of every kumiko process, workloads may be left; `kumiko down` ends them",
 ];
+
+const VSOCK = "workloads can open AF_VSOCK sockets to this virtual machine's host, past their sidecars: no network namespace holds those";
 
 const WITHOUT_NAMES = "workloads can't look up each other's names (no mount namespaces): they find Services by their variables alone";
 
@@ -71,7 +75,12 @@ export function checkSystem(probe: SystemProbe = realProbe(), forced?: RuntimeMo
   if (missing.length > 0) return { mode: "namespaces", missing: missing.map((program) => describe(program, probe)), weaker: [] };
   const refusal = probe.tryNamespaces();
   if (refusal !== undefined) return onPorts(probe, { reason: refusal });
-  return { mode: "namespaces", missing: [], weaker: [] };
+  return { mode: "namespaces", missing: [], weaker: hasVsock(probe) ? [VSOCK] : [] };
+}
+
+/** The family alone says nothing: its module may be loaded by whoever asks for a socket. The device is there where it leads somewhere. */
+function hasVsock(probe: SystemProbe): boolean {
+  return /^AF_VSOCK /m.test(probe.readFile("/proc/net/protocols") ?? "") && probe.hasFile("/dev/vsock");
 }
 
 interface Prohibition {
@@ -141,6 +150,7 @@ function realProbe(): SystemProbe {
         return undefined;
       }
     },
+    hasFile: (path) => existsSync(path),
     tryMounts,
     tryNamespaces: () => (trial ??= { said: runTrial() }).said,
   };

@@ -15,7 +15,7 @@ export interface VolumeMount {
 }
 
 /** Where a pod's volumes are before they are bound to their paths: a folder that no symbolic link leads out of. */
-export const VOLUME_FOLDER = "/run/.kumiko/volumes";
+export const VOLUME_FOLDER = "/.kumiko/volumes";
 
 export interface PodVolumes {
   readonly mounts: VolumeMounts;

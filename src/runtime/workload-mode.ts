@@ -3,7 +3,9 @@ import { type LoopbackPorts, readWildcardPorts } from "./loopback.ts";
 import type { MachineEvent } from "./machine-events.ts";
 import type { MountWay } from "./mount-way.ts";
 import { createNamespaceSandboxes } from "./namespace-sandbox.ts";
+import type { DesiredPod } from "./pod.ts";
 import { createLocalPorts, fixedPorts, namespacePorts, type PodPorts } from "./pod-ports.ts";
+import { toPodView } from "./pod-view.ts";
 import { createPortSandboxes } from "./port-sandbox.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { toOutsideTable } from "./outside-table.ts";
@@ -19,6 +21,9 @@ export interface WorkloadModeOptions {
   readonly stateDir: string;
   readonly folder: string;
   readonly visible: readonly string[];
+  readonly hidden: readonly string[];
+  /** PATH of the applications. */
+  readonly path: string;
   readonly images: Readonly<Record<string, ImageCommand>>;
 }
 
@@ -45,9 +50,11 @@ export interface WorkloadMode {
 
 export function workloadMode(options: WorkloadModeOptions, outside: OutsideWorld): WorkloadMode {
   if (options.mode === "ports") return onLoopback(options, outside);
-  const { runDir, stateDir, folder, visible } = options;
+  const { runDir, stateDir, folder, visible, images } = options;
+  const hidden = [runDir, stateDir, ...options.hidden];
+  const view = (pod: DesiredPod) => toPodView(pod, { folder, visible, hidden, images, path: options.path });
   return {
-    sandboxes: createNamespaceSandboxes({ hidden: [runDir, stateDir], folder, visible }),
+    sandboxes: createNamespaceSandboxes({ runDir, view }),
     ports: namespacePorts,
     setResources(resources) {
       void outside.relay.set(toOutsideTable(resources, outside.place));

@@ -71,6 +71,10 @@ export async function copyPlatform(options: PlatformOptions = {}): Promise<Platf
   const clone = user?.clone ?? repository;
   for (const folder of ["src", "scripts"]) symlinkSync(join(clone, "platform", folder), join(dir, folder));
   for (const part of ["infra", "kumiko.yaml"]) cpSync(join(clone, "platform", part), join(dir, part), { recursive: true });
+  mountLinked(
+    dir,
+    ["src", "docs"].map((folder) => join(clone, "platform", folder)),
+  );
   if (withTestWorkloads) addTestWorkloads(dir, clone);
   if (onLoopback) await moveGateway(dir);
   user?.own(dir);
@@ -96,12 +100,20 @@ async function moveGateway(dir: string): Promise<void> {
   }
 }
 
+/** An application sees its folder and what is mounted, not where links lead. */
+function mountLinked(dir: string, folders: readonly string[]): void {
+  const file = join(dir, "kumiko.yaml");
+  const mounts = `    mounts: ${JSON.stringify(folders)}\n`;
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll("    portEnv:", `${mounts}    portEnv:`));
+}
+
 function addTestWorkloads(dir: string, clone: string): void {
   cpSync(join(repository, "test/e2e/platform-fixture"), join(dir, "infra/k8s/test"), { recursive: true });
   symlinkSync(join(clone, "test/e2e/workloads"), join(dir, "workloads"));
   const file = join(dir, "kumiko.yaml");
   const text = readFileSync(file, "utf8");
-  const image = "images:\n  kumiko.test/echo: { command: [node, workloads/echo.ts], portEnv: PORT }\n";
+  const mounts = JSON.stringify([join(clone, "test/e2e/workloads")]);
+  const image = `images:\n  kumiko.test/echo: { command: [node, workloads/echo.ts], portEnv: PORT, mounts: ${mounts} }\n`;
   writeFileSync(file, text.replace("images:\n", image));
 }
 

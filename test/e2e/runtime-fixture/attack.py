@@ -91,6 +91,12 @@ attempt("umount in a user namespace of another uid", shell("unshare --user --mou
 attempt("mark in a user namespace", shell("unshare --user --map-root-user python3 -c 'import socket; socket.socket().setsockopt(1, 36, 1337)'"))
 attempt("flush rules", shell("PATH=$PATH:/usr/sbin:/sbin iptables -F"))
 attempt("address", shell("PATH=$PATH:/usr/sbin:/sbin ip addr add 10.244.0.2/16 dev eth0"))
+for name, path in target["files"].items():
+    attempt("read " + name, lambda: open(path).read(1) and None)
+for name, path in target["folders"].items():
+    attempt("list " + name, lambda: "entries %r" % os.listdir(path))
+attempt("write a manifest", lambda: open(target["manifest"], "a").write("x") and None)
+attempt("find the files in a user namespace", shell("unshare --user --map-root-user --mount sh -c 'umount -l /; cat /etc/shadow'"))
 attempt("kill first process", lambda: os.kill(1, 9))
 attempt("enter another namespace", shell("nsenter --target 1 --net true"))
 attempt("write a sysctl", lambda: open("/proc/sys/net/ipv4/ip_forward", "w").write("1") and None)

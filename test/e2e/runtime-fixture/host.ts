@@ -1,5 +1,5 @@
 /** Starts host and machine for a test; run as a program, it is a parent that a test can kill. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,6 +30,8 @@ export async function startFixture(given: {
   mode?: RuntimeMode;
   settings?: Partial<KumikoSettings>;
   root?: string;
+  /** Names in the folder that applications don't find. */
+  hidden?: readonly string[];
 }): Promise<RunningFixture> {
   const root = given.root ?? realpathSync(mkdtempSync(join(tmpdir(), "kumiko-e2e-")));
   const folder = join(root, "app");
@@ -38,11 +40,16 @@ export async function startFixture(given: {
     runDir: join(root, "run"),
     stateDir: join(folder, ".kumiko"),
     folder,
+    hidden: (given.hidden ?? []).map((name) => join(folder, name)),
     resourcesFile: join(root, "resources.json"),
     settings: { ...NO_SETTINGS, ...given.settings },
   };
   for (const made of [folder, options.stateDir, options.runDir]) mkdirSync(made, { recursive: true, mode: 0o700 });
-  const set = (resources: readonly DeclaredResource[]) => writeFileSync(options.resourcesFile, JSON.stringify(resources));
+  const set = (resources: readonly DeclaredResource[]) => {
+    // The machine reads it at any moment.
+    writeFileSync(`${options.resourcesFile}.new`, JSON.stringify(resources));
+    renameSync(`${options.resourcesFile}.new`, options.resourcesFile);
+  };
   set([]);
   const events: MachineEvent[] = [];
   let pods: readonly ObservedPod[] = [];

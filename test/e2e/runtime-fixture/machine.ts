@@ -1,7 +1,7 @@
 /** A machine without control plane and agent: resources come from a file, reports go to files; a script stands in for Envoy, ready at once. */
 import { spawn } from "node:child_process";
-import { appendFileSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DeclaredResource, type KumikoSettings, type RuntimeMode, startMachine, type Subscribe } from "../../../src/runtime/index.ts";
 
@@ -10,6 +10,8 @@ export interface FixtureOptions {
   readonly runDir: string;
   readonly stateDir: string;
   readonly folder: string;
+  /** What applications don't find in it. */
+  readonly hidden?: readonly string[];
   readonly resourcesFile: string;
   readonly settings: KumikoSettings;
 }
@@ -33,9 +35,14 @@ export function subscribeToFile(file: string): Subscribe {
 if (import.meta.main) {
   const options = JSON.parse(process.argv[2] ?? "{}") as FixtureOptions;
   const note = (what: string, value: unknown) => appendFileSync(join(options.stateDir, `${what}.jsonl`), `${JSON.stringify(value)}\n`);
-  const startProxy = ([program = "", ...prefix]: readonly string[], type: string) => {
+  const startProxy = (launch: readonly string[], type: string) => {
     const script = fileURLToPath(new URL("proxy.py", import.meta.url));
-    const proxy = spawn(program, [...prefix, "python3", script, type], { stdio: ["ignore", "pipe", "inherit"] });
+    const sockets = join(options.runDir, "p");
+    mkdirSync(sockets, { recursive: true });
+    const paths: Readonly<Record<string, string>> = { "{envoy}": script, "{bootstrap}": options.resourcesFile, "{sockets}": sockets };
+    const [program = "", ...prefix] = launch.map((word) => paths[word] ?? word);
+    const targets = [options.stateDir, options.runDir, options.folder, String(process.pid)];
+    const proxy = spawn(program, [...prefix, "/usr/bin/python3", script, type, ...targets], { stdio: ["ignore", "pipe", "inherit"] });
     proxy.stdout.on("data", (chunk: Buffer) => note("said", { said: chunk.toString().trim() }));
   };
   await startMachine({
@@ -43,7 +50,8 @@ if (import.meta.main) {
     runDir: options.runDir,
     stateDir: options.stateDir,
     folder: options.folder,
-    visible: [],
+    visible: [dirname(process.execPath)],
+    hidden: options.hidden ?? [],
     images: options.settings.images,
     subscribe: subscribeToFile(options.resourcesFile),
     reports: {

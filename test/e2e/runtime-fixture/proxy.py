@@ -1,5 +1,31 @@
 """Stands in for Envoy where a test looks at the network alone: marks its connections, answers on a gateway's port."""
-import socket, sys
+import json, os, signal, socket, sys
+
+state, run, folder, agent = sys.argv[2:6]
+
+
+def look(function):
+    try:
+        function()
+        return "succeeded"
+    except OSError as error:
+        return "failed: %s" % error.strerror
+
+
+seen = {
+    "list the state": look(lambda: os.listdir(state)),
+    "read a key of the state": look(lambda: open(state + "/other.key").read()),
+    "read /etc/shadow": look(lambda: open("/etc/shadow").read()),
+    "list the home folder": look(lambda: os.listdir(os.path.expanduser("~"))),
+    "write a manifest": look(lambda: open(folder + "/manifests/more.yaml", "w").write("x")),
+    "write in the application's folder": look(lambda: open(folder + "/more.yaml", "w").write("x")),
+    "reach the machine's socket": look(lambda: socket.socket(socket.AF_UNIX).connect(run + "/machine.sock")),
+    "signal the agent": look(lambda: os.kill(int(agent), signal.SIGURG)),
+    "write to its sockets' folder": look(lambda: open(run + "/p/admin", "w").close()),
+    "run folder": sorted(os.listdir(run)),
+    "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
+}
+print("SEEN " + json.dumps(seen), flush=True)
 
 if sys.argv[1] == "router":
     server = socket.socket()

@@ -1,0 +1,121 @@
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, delimiter, dirname, isAbsolute, join, resolve } from "node:path";
+import { findImage } from "./container-command.ts";
+import type { ImageCommand } from "./kumiko-yaml.ts";
+import type { Container, DesiredPod } from "./pod.ts";
+import { SYSTEM_FOLDERS } from "./root-script.ts";
+
+export interface ViewOptions {
+  /** The applications' folder: what they write there goes to memory and is gone with the pod. */
+  readonly folder: string;
+  /** Further files and folders that every application finds, read-only. */
+  readonly visible: readonly string[];
+  /** State, sockets and manifests of the mesh, wherever they lie in what is shown. */
+  readonly hidden: readonly string[];
+  readonly images: Readonly<Record<string, ImageCommand>>;
+  /** PATH of the applications. */
+  readonly path: string;
+}
+
+/** One step on the way to a pod's file system; parents come before children. */
+export interface ViewStep {
+  readonly path: string;
+  readonly kind: "show" | "scratch" | "cover";
+}
+
+/**
+ * What a pod's programs find of the machine's file system beside the system's own folders: their images' folders, the programs that they run,
+ * and what `kumiko.yaml` mounts, which alone may show what is hidden otherwise.
+ */
+export function toPodView(pod: DesiredPod, options: ViewOptions): readonly ViewStep[] {
+  const { folder, visible, hidden, images } = options;
+  const places = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) => {
+    const image = findImage(images, container.image ?? "");
+    const workingDir = resolve(folder, image?.workingDir ?? ".");
+    return { workingDir, programs: programFolders(container, image, workingDir, options), mounts: image?.mounts ?? [] };
+  });
+  const shown = [...visible, ...places.flatMap(({ workingDir, programs }) => [workingDir, ...programs])].filter((path) => path !== "/");
+  const covered = [...hidden, ...[folder, ...shown].flatMap((path) => findPrivate(path))];
+  return prune([
+    { path: folder, kind: "scratch" },
+    ...shown.map((path): ViewStep => ({ path, kind: "show" })),
+    ...covered.flatMap((path) => withRealPath(path)).map((path): ViewStep => ({ path, kind: "cover" })),
+    ...places.flatMap(({ mounts }) => mounts).map((path): ViewStep => ({ path: resolve(folder, path), kind: "show" })),
+  ]);
+}
+
+/** Parents first, and nothing that changes nothing: a folder in one that is shown already, a cover where nothing is shown. */
+function prune(steps: readonly ViewStep[]): readonly ViewStep[] {
+  const kept: ViewStep[] = [];
+  for (const step of steps.toSorted((a, b) => a.path.split("/").length - b.path.split("/").length)) {
+    const around = kept.filter(({ path }) => isUnder(step.path, path)).at(-1);
+    const isShown = around === undefined ? SYSTEM_FOLDERS.some((path) => isUnder(step.path, path)) : around.kind !== "cover";
+    if (step.kind === "scratch" || (step.kind === "cover") === isShown) kept.push(step);
+  }
+  return kept;
+}
+
+export function isUnder(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
+
+/** A program that PATH finds comes with the libraries beside it; one that is named by its path comes alone. */
+function programFolders(
+  container: Container,
+  image: ImageCommand | undefined,
+  workingDir: string,
+  { path }: ViewOptions,
+): readonly string[] {
+  const [program = ""] = container.command?.length ? container.command : (image?.command ?? []);
+  if (program.includes("/")) return isAbsolute(program) || program.startsWith("..") ? [resolve(workingDir, program)] : [];
+  const found = path.split(delimiter).find((folder) => program !== "" && existsSync(join(folder, program)));
+  if (found === undefined) return [];
+  return [...new Set([found, ...realFolder(join(found, program)).filter((folder) => basename(folder) === "bin")])].flatMap(installation);
+}
+
+function realFolder(file: string): readonly string[] {
+  try {
+    return [dirname(realpathSync(file))];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Of what lies around a folder of programs, as much as they need to run and no more: a home's settings may lie there, too. A version manager's
+ * shims find its programs in the folder above.
+ */
+function installation(programs: string): readonly string[] {
+  const above = dirname(programs);
+  if (basename(programs) === "shims" && above !== homedir()) return [above];
+  if (basename(programs) !== "bin") return [programs];
+  return [programs, ...["lib", "lib64", "libexec"].map((name) => join(above, name)).filter((path) => existsSync(path))];
+}
+
+const PRIVATE = new Set([".kumiko", ".git"]);
+const MAX_DEPTH = 6;
+
+/** Folders with the state of a mesh, keys included, or with a repository's settings and history. */
+function findPrivate(folder: string, depth = 0): readonly string[] {
+  if (depth > MAX_DEPTH || basename(folder) === "node_modules") return [];
+  let entries: readonly { readonly name: string; isDirectory(): boolean }[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (PRIVATE.has(entry.name)) return [path];
+    return entry.isDirectory() ? findPrivate(path, depth + 1) : [];
+  });
+}
+
+function withRealPath(path: string): readonly string[] {
+  try {
+    return [...new Set([path, realpathSync(path)])];
+  } catch {
+    return [path];
+  }
+}
