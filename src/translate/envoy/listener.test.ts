@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Listener as EnvoyListener } from "../../gen/envoy/config/listener/v3/listener_pb.js";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
@@ -6,6 +7,7 @@ import type { HttpConnection } from "../../ir/http-connection.ts";
 import type { FilterChain, Listener } from "../../ir/listener.ts";
 import { GATEWAY_SLOTS, INBOUND_SLOTS, INBOUND_TCP_SLOTS, OUTBOUND_SLOTS } from "../../ir/policy-slots.ts";
 import { type EnvoyOracle, startEnvoyOracle } from "../../testing/envoy-oracle.ts";
+import { freePort } from "../../testing/free-port.ts";
 import { toExtensions } from "./extension.ts";
 import { HTTP_FILTER_ORDER } from "./filter-order.ts";
 import { toEnvoyListener } from "./listener.ts";
@@ -79,6 +81,13 @@ describe("toEnvoyListener", () => {
   test("inbound, a captured destination chooses a chain and never another listener", () => {
     expect(messageOf(listener()).useOriginalDst).toBeUndefined();
     expect(messageOf(listener({ direction: "outbound" })).useOriginalDst).toBe(true);
+  });
+
+  test("a sidecar shares its port with no program of the same user; a gateway, which has no neighbour, leaves balancing to the kernel", () => {
+    expect(messageOf(listener()).enableReusePort).toBe(false);
+    expect(messageOf(listener({ direction: "outbound" })).enableReusePort).toBe(false);
+    expect(messageOf(listener({ chains: [chain({ connection: http({ role: "gateway" }) })] })).enableReusePort).toBeUndefined();
+    expect(messageOf(listener({ bindToPort: false })).enableReusePort).toBeUndefined();
   });
 
   test("silence is refused inbound and at gateways, and passes as bytes outbound", () => {
@@ -250,6 +259,24 @@ describe("real Envoy", () => {
       ]);
     },
   );
+
+  test("no program of the same user can listen beside it, whatever it asks the kernel for", async () => {
+    const binding = await startEnvoyOracle({ bindsPorts: true });
+    onTestFinished(() => binding.close());
+    const port = await freePort();
+    const given = listener({
+      address: "127.0.0.1",
+      port,
+      useOriginalDestination: false,
+      chains: [chain({ connection: http({ slots: {} }) })],
+    });
+    expect(await binding.judge([toEnvoyListener(given, zeroTrust)])).toMatchObject([{ outcome: "accepted" }]);
+    const beside = createServer();
+    onTestFinished(() => void beside.close());
+    const heard = new Promise((resolve) => beside.once("error", resolve).once("listening", () => resolve("listens")));
+    beside.listen({ host: "127.0.0.1", port, reusePort: true });
+    expect(await heard).toMatchObject({ code: "EADDRINUSE" });
+  });
 
   test("names the one bad listener among good ones", async () => {
     const bad = listener({

@@ -33,6 +33,8 @@ export function toEnvoyListener(listener: Listener, settings: ListenerSettings):
     name: listener.name,
     address: socketAddress(listener.address, listener.port),
     bindToPort: listener.bindToPort,
+    // Envoy's default shares the port with every process of the same user that asks for it, and so with the application beside a sidecar.
+    ...(listener.bindToPort && !chains.some(isEdge) && { enableReusePort: false }),
     trafficDirection: DIRECTION[listener.direction],
     // Inbound, the destination chooses a chain only: an outbound listener of the same port must not take the connection over.
     ...(listener.useOriginalDestination && listener.direction === "outbound" && { useOriginalDst: true }),
