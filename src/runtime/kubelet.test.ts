@@ -95,6 +95,18 @@ describe("Kubelet", () => {
     expect(readyAtEachLook).toBe(true);
   });
 
+  test("a container's own command that is no program of this machine is a diagnostic that says how to map it, unless a volume brings it", () => {
+    const own = { command: ["/app/server"], image: "shop/mapped:1.0" };
+    world.kubelet.setResources([declare("", own, "mapped")]);
+    expect(world.diagnostics).toMatchObject([
+      { code: "KMK2010", help: 'add images: { "shop/mapped:1.0": { programs: { "/app/server": [...] } } } to kumiko.yaml' },
+    ]);
+    world.kubelet.setResources([declare("", { ...own, volumeMounts: [{ name: "app", mountPath: "/app/" }] }, "mapped")]);
+    expect(world.diagnostics.filter(({ code }) => code === "KMK2010")).toEqual([]);
+    world.kubelet.setResources([declare("", { ...own, command: ["/bin/sh"] }, "mapped")]);
+    expect(world.diagnostics).toEqual([]);
+  });
+
   test("an image without a command is a diagnostic with its resource, and stops nothing else", async () => {
     world.proxyReady = true;
     const unmapped = declare("", { command: [], image: "shop/unknown" }, "other");

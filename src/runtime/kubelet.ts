@@ -3,7 +3,7 @@ import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
 import { formatRef } from "../model/resource.ts";
 import type { ServiceBody } from "../schema/bodies.ts";
 import { terminationOf } from "../schema/proxy-config.ts";
-import { findImage, toCommand } from "./container-command.ts";
+import { findImage, findUnmapped, toCommand } from "./container-command.ts";
 import { type DesiredWorkload, toDesiredWorkload } from "./deployment.ts";
 import { serviceVariables, toContainerEnv } from "./env.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
@@ -225,20 +225,11 @@ export class Kubelet {
   #findProblems(): readonly Diagnostic[] {
     return [...this.#desired.values()].flatMap((workload) => {
       const pod = workload.pod(0);
-      const resource = pod.owner;
-      const unmapped = pod.spec.containers.filter(
-        ({ image, command }) =>
-          pod.capture !== "gateway" && !command?.length && findImage(this.#options.images(), image ?? "") === undefined,
-      );
+      const { owner: resource, spec } = pod;
+      const containers = pod.capture === "gateway" ? [] : spec.containers;
       const { unsupported } = toPodVolumes(pod, this.#table);
       return [
-        ...unmapped.map(({ image }) =>
-          diagnostic("KMK2010", {
-            message: `image ${image ?? ""} has no command, so that ${formatRef(resource)} can't run here`,
-            help: `add images: { ${JSON.stringify(image ?? "")}: { command: [...] } } to kumiko.yaml`,
-            resource,
-          }),
-        ),
+        ...containers.flatMap((container) => findUnmapped(container, this.#options.images(), resource) ?? []),
         ...unsupported.map((what) => diagnostic("KMK1003", { message: `${what} is left out`, resource })),
       ];
     });

@@ -43,6 +43,12 @@ publish:
     ]);
   });
 
+  test("reads what an image's programs are here", () => {
+    const { settings, said } = read("images:\n  a:\n    programs: { /app/server: [node, a.js], /app/other: [] }");
+    expect(settings.images["a"]?.programs).toEqual({ "/app/server": ["node", "a.js"] });
+    expect(said).toEqual(["kumiko.yaml:3 KMK1001 images.a.programs./app/other: a command is needed"]);
+  });
+
   test.each([
     { title: "an unknown section, with the nearest known one", text: "imagse: {}", said: "kumiko.yaml:1 KMK1002 imagse is not known" },
     { title: "an unknown field", text: "images:\n  a:\n    comand: [x]", said: "kumiko.yaml:3 KMK1002 images.a.comand is not known" },

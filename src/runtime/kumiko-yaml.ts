@@ -22,6 +22,8 @@ export interface ImageCommand {
   readonly portEnv: string | Readonly<Record<string, string>> | undefined;
   /** Files and folders of this machine that the program finds under the same paths, read-only; relative to the folder of `kumiko.yaml`. */
   readonly mounts?: readonly string[];
+  /** What the programs of the image's own file system are here, by the path with which a container's `command` names them. */
+  readonly programs?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A program outside of the mesh (a database, an identity provider) that `kumiko up` starts on the host. */
@@ -164,7 +166,7 @@ function readResources(reader: Reader, value: unknown, at: JsonPath, fill: Fill)
 }
 
 function readImage(reader: Reader, value: unknown, path: JsonPath, fill: Fill): ImageCommand {
-  const fields = reader.map(value, path, ["command", "args", "workingDir", "env", "portEnv", "mounts"]);
+  const fields = reader.map(value, path, ["command", "args", "workingDir", "env", "portEnv", "mounts", "programs"]);
   return {
     command: reader.words(fields["command"], [...path, "command"]),
     args: reader.words(fields["args"], [...path, "args"]),
@@ -172,7 +174,15 @@ function readImage(reader: Reader, value: unknown, path: JsonPath, fill: Fill): 
     env: readEnv(reader, fields["env"], [...path, "env"]),
     portEnv: readPortEnv(reader, fields["portEnv"], [...path, "portEnv"]),
     ...(fields["mounts"] !== undefined && { mounts: reader.words(fields["mounts"], [...path, "mounts"]).map(fill) }),
+    ...(fields["programs"] !== undefined && { programs: readPrograms(reader, fields["programs"], [...path, "programs"]) }),
   };
+}
+
+function readPrograms(reader: Reader, value: unknown, path: JsonPath): Readonly<Record<string, readonly string[]>> {
+  return reader.each(value, path, (entry, at) => {
+    const words = reader.words(entry, at);
+    return words.length > 0 ? words : reader.wrong("a command is needed", at);
+  });
 }
 
 function readPortEnv(reader: Reader, value: unknown, path: JsonPath): ImageCommand["portEnv"] {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from "node:path";
-import { findImage } from "./container-command.ts";
+import { findImage, toEntry } from "./container-command.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import type { Container, DesiredPod } from "./pod.ts";
 import { SYSTEM_FOLDERS } from "./root-script.ts";
@@ -67,7 +67,7 @@ function programFolders(
   workingDir: string,
   { path }: ViewOptions,
 ): readonly string[] {
-  const [program = ""] = container.command?.length ? container.command : (image?.command ?? []);
+  const [program = ""] = toEntry(container, image);
   if (program.includes("/")) return isAbsolute(program) || program.startsWith("..") ? [resolve(workingDir, program)] : [];
   const found = path.split(delimiter).find((folder) => program !== "" && existsSync(join(folder, program)));
   if (found === undefined) return [];
