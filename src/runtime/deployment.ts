@@ -72,9 +72,21 @@ function fromStatefulSet(resource: DeclaredResource, { spec }: StatefulSetBody):
         "statefulset.kubernetes.io/pod-name": `${name}-${index}`,
         "apps.kubernetes.io/pod-index": String(index),
       };
-      return { ...podOf(resource, template, revision, labels), name: `${name}-${index}` };
+      const pod = { ...podOf(resource, template, revision, labels), name: `${name}-${index}` };
+      return { ...pod, spec: { ...pod.spec, volumes: withClaims(pod, spec.volumeClaimTemplates ?? []) } };
     },
   };
+}
+
+/** Each pod has claims of its own, whose names it keeps; they win over volumes of the same name. */
+function withClaims(
+  { name: pod, spec: { volumes = [] } }: DesiredPod,
+  templates: readonly { readonly metadata?: { readonly name?: string } }[],
+): NonNullable<DesiredPod["spec"]["volumes"]> {
+  const claims = templates
+    .map(({ metadata }) => metadata?.name ?? "")
+    .map((name) => ({ name, persistentVolumeClaim: { claimName: `${name}-${pod}` } }));
+  return [...volumes.filter(({ name }) => !claims.some((claim) => claim.name === name)), ...claims];
 }
 
 function podOf(

@@ -131,7 +131,8 @@ function readOne(from: ValueFrom, pod: DesiredPod, address: string, sources: Env
   return undefined;
 }
 
-function readField(path: string, pod: DesiredPod, address: string): string | undefined {
+/** A field of the Pod by its path; undefined for one that isn't known here. */
+export function readField(path: string, pod: DesiredPod, address: string): string | undefined {
   const indexed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
   if (indexed !== null) return pod[indexed[1] as "labels" | "annotations"][indexed[2] ?? ""] ?? "";
   const fields: Readonly<Record<string, string>> = {

@@ -19,6 +19,8 @@ export interface NamespaceOptions {
   /** The mesh's own folder of sockets: shown to no application. */
   readonly runDir: string;
   /** What a pod's programs find of the machine's file system. */
+  /** Folders of claims, which stay when pods go. */
+  readonly claims: string;
   readonly view: (pod: DesiredPod) => readonly ViewStep[];
 }
 
@@ -29,7 +31,7 @@ export function createNamespaceSandboxes(options: NamespaceOptions): Sandboxes {
   const usedNumbers = new Set<number>();
   // Each pod and each proxy builds its root there, in a mount namespace of its own.
   const root = join(options.runDir, "root");
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeFolder(root);
   const proxyRoot = createProxyRoot(options.runDir, root);
   return {
     async create(pod, volumes) {
@@ -64,12 +66,12 @@ async function startSandbox(pod: DesiredPod, volumes: VolumeMounts, place: Place
     capture: pod.capture,
     view: options.view(pod),
     volumes,
+    claimFolder: (claim) => makeFolder(join(options.claims, claim)),
   });
   const namespaces = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"];
   const child = spawn(getProgram("unshare"), [...namespaces, "sh", "-c", script], { env: { PATH: systemPath() }, stdio: "pipe", cwd: "/" });
   try {
-    const holder = await setUp(child, number);
-    writeVolumes(`/proc/${holder}/root`, volumes);
+    const holder = await setUp(child, number, (holder) => writeVolumes(`/proc/${holder}/root`, volumes));
     return toSandbox(child, holder, place);
   } catch (thrown) {
     child.kill("SIGKILL");
@@ -77,8 +79,8 @@ async function startSandbox(pod: DesiredPod, volumes: VolumeMounts, place: Place
   }
 }
 
-/** Follows the script's two lines; gives the pid of the process that holds the namespaces. */
-function setUp(child: ChildProcess, number: number): Promise<number> {
+/** Follows the script's three lines; gives the pid of the process that holds the namespaces. */
+function setUp(child: ChildProcess, number: number, fillVolumes: (holder: number) => void): Promise<number> {
   return new Promise((resolve, reject) => {
     let said = "";
     const fail = (why: string) => reject(new MeshError("io", `pod network can't be made: ${said.trim() || why}`));
@@ -96,7 +98,14 @@ function setUp(child: ChildProcess, number: number): Promise<number> {
     createInterface(child.stdout).on("line", (line) => {
       const [holder] = readChildren(child.pid ?? 0);
       if (holder === undefined) return fail("its first process is gone");
-      if (line === "mounted") {
+      if (line === "staged") {
+        try {
+          fillVolumes(holder);
+          child.stdin?.write("filled\n");
+        } catch (thrown) {
+          fail(`volumes can't be written: ${String(thrown)}`);
+        }
+      } else if (line === "mounted") {
         runCommand("ip", ["-batch", "-"], podLink(number, holder)).then(
           () => child.stdin?.write("go\n"),
           (error: Error) => fail(error.message),
@@ -157,6 +166,11 @@ function killTree(holder: number): void {
     killTree(child);
     sendSignal(child, "SIGKILL");
   }
+}
+
+function makeFolder(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  return path;
 }
 
 function takeNumber(used: Set<number>): number {

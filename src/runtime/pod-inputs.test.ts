@@ -8,7 +8,7 @@ import type { ImageCommand } from "./kumiko-yaml.ts";
 import { PortAllocator } from "./local-ports.ts";
 import { LogFile } from "./log-file.ts";
 import type { DesiredPod } from "./pod.ts";
-import { commandLine } from "../base/shell.ts";
+import { commandLine } from "./shell.ts";
 import { systemPath } from "./system-path.ts";
 import { toPodVolumes, VOLUME_FOLDER, writeVolumes } from "./volume.ts";
 
@@ -38,6 +38,14 @@ describe("toCommand", () => {
     { title: "both of the container", container: { command: ["sh"], args: ["-c", "echo $(PORT)"] }, command: ["sh", "-c", "echo 8080"] },
   ])("$title", ({ container, command }) => {
     expect(toCommand({ name: "app", ...container }, image, { PORT: "8080" }, "/work")).toEqual({ command, workingDir: "/work/users" });
+  });
+
+  test("a container's own command is read by the image's map of its programs; further words and arguments go on counting", () => {
+    const mapped = { ...image, programs: { "/app/server": ["node", "server.js"] } };
+    const container = { name: "app", command: ["/app/server", "--trace"], args: ["--port", "80"] };
+    const command = ["node", "server.js", "--trace", "--port", "80"];
+    expect(toCommand(container, mapped, {}, "/work")).toEqual({ command, workingDir: "/work/users" });
+    expect(toCommand({ name: "app", command: ["constructor"] }, mapped, {}, "/work")?.command).toEqual(["constructor"]);
   });
 
   test("no image and no command is no command", () => {
@@ -96,12 +104,62 @@ describe("volumes", () => {
     expect(() => statSync(join(root, VOLUME_FOLDER))).toThrow(/ENOENT/);
   });
 
+  test("a projected volume holds what its sources hold: ConfigMaps, Secrets and the Pod's fields; what can't be had is named", () => {
+    const projected = {
+      defaultMode: 0o440,
+      sources: [
+        { configMap: { name: "c", items: [{ key: "b", path: "b" }] } },
+        { secret: { name: "tls" } },
+        { secret: { name: "nope", optional: true } },
+        {
+          downwardAPI: {
+            items: [
+              { path: "labels", fieldRef: { fieldPath: "metadata.labels" } },
+              { path: "cpu", resourceFieldRef: { resource: "limits.cpu" } },
+            ],
+          },
+        },
+        { serviceAccountToken: { path: "token" } },
+      ],
+    };
+    const given = pod([{ name: "all", projected }], [{ name: "all", mountPath: "/all" }]);
+    const { mounts, missing, unsupported } = toPodVolumes({ ...given, labels: { b: 'say "x"', a: "1" } }, sources);
+    expect(mounts).toMatchObject([{ mode: 0o440, readOnly: true }]);
+    const texts = Object.entries(mounts[0]?.files ?? {}).map(([path, content]) => [path, content.toString()]);
+    expect(texts).toEqual([
+      ["b", "2"],
+      ["tls.key", "key"],
+      ["labels", 'a="1"\nb="say \\"x\\""'],
+    ]);
+    expect({ missing, unsupported }).toEqual({ missing: [], unsupported: ["file cpu of volume all"] });
+  });
+
+  test("an empty folder's limit is its size; a claim keeps its name; a subPath and readOnly are the mount's", () => {
+    const { mounts } = toPodVolumes(
+      pod(
+        [
+          { name: "cache", emptyDir: { sizeLimit: "1.5Mi" } },
+          { name: "data", persistentVolumeClaim: { claimName: "disk", readOnly: true } },
+        ],
+        [
+          { name: "cache", mountPath: "/cache", subPath: "a/b" },
+          { name: "data", mountPath: "/data" },
+        ],
+      ),
+      sources,
+    );
+    expect(mounts).toEqual([
+      { volume: "cache", mountPath: "/cache", subPath: "a/b", files: {}, mode: 0o644, sizeBytes: 1_572_864 },
+      { volume: "data", mountPath: "/data", files: {}, mode: 0o644, claim: "shop/disk", readOnly: true },
+    ]);
+  });
+
   test("what is missing keeps the pod waiting; what can't be mounted is named", () => {
-    const { mounts, missing, unsupported } = toPodVolumes(
+    const { missing, unsupported } = toPodVolumes(
       pod(
         [
           { name: "s", secret: { secretName: "nope" } },
-          { name: "p", persistentVolumeClaim: { claimName: "x" } },
+          { name: "p", nfs: { server: "a", path: "/b" } },
           { name: "e", emptyDir: {} },
         ],
         [
@@ -109,15 +167,17 @@ describe("volumes", () => {
           { name: "p", mountPath: "/p" },
           { name: "u", mountPath: "/u" },
           { name: "s", mountPath: "/x/../y" },
-          { name: "e", mountPath: "/e", subPath: "a" },
+          { name: "e", mountPath: "/e", subPath: "../a" },
           { name: "e", mountPath: "/f", subPathExpr: "$(A)" },
         ],
       ),
       sources,
     );
-    expect(mounts).toEqual([]);
     expect(missing).toEqual(["Secret shop/nope does not exist", "volume u is mounted but not declared"]);
-    expect(unsupported).toEqual(["volume s, mounted at /x/../y, which is no absolute path without dot segments,"]);
+    expect(unsupported).toEqual([
+      "volume s, mounted at /x/../y, which is no absolute path without dot segments,",
+      "volume e with a subPath that leaves it",
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { podNetwork, podRules, type Capture } from "./network.ts";
 import { quote } from "../base/shell.ts";
 import { isUnder, type ViewStep } from "./pod-view.ts";
@@ -13,11 +14,13 @@ export interface SandboxScript {
   readonly capture: Capture;
   readonly view: readonly ViewStep[];
   readonly volumes: VolumeMounts;
+  /** The folder of the machine that a claim stands for. */
+  readonly claimFolder: (claim: string) => string;
 }
 
 /**
- * The shell program that is a pod's first process: it builds a root that shows only what the pod needs, and enters it, says `mounted`, waits
- * for a line (the veth is there), sets the network up, says `up` and then only holds the namespaces. SIGCHLD stays ignored, so that the kernel
+ * The shell program that is a pod's first process: it builds a root that shows only what the pod needs, and enters it, says `staged`, waits
+ * for a line (volumes have their files), mounts them, says `mounted`, waits again (the veth is there), sets the network up, says `up` and then only holds the namespaces. SIGCHLD stays ignored, so that the kernel
  * reaps what applications leave behind.
  */
 export function sandboxScript(script: SandboxScript): string {
@@ -32,9 +35,11 @@ export function sandboxScript(script: SandboxScript): string {
     "settle",
     "devices",
     ...nameFiles(script),
-    ...[...new Set(script.volumes.map(({ volume }) => volume))].flatMap(stageVolume),
+    ...stagedVolumes(script.volumes).flatMap((mount) => stageVolume(mount, script)),
     "enter_root",
-    ...script.volumes.flatMap((mount, i) => mountVolume(mount, script.view, i)),
+    "echo staged",
+    "read -r filled",
+    ...parentsFirst(script.volumes).flatMap((mount, i) => mountVolume(mount, script.view, i)),
     "echo mounted",
     "read -r go",
     `ip -batch - <<'EOT'\n${podNetwork(script.address)}EOT`,
@@ -48,15 +53,34 @@ export function sandboxScript(script: SandboxScript): string {
   ].join("\n");
 }
 
-/** A folder that doesn't exist is made in an overlay, so that nothing appears in the file system of the machine. */
-const PLACE = `place() {
+/**
+ * `bind VOLUME PATH NUMBER`: what isn't there is made, in an overlay where a folder of the machine is shown, so that nothing appears in its file
+ * system. A volume's folder is made in the volume.
+ */
+const PLACE = `overlay() {
+  layers="/.kumiko/overlay/$2"
+  mkdir -p "$layers/upper" "$layers/work"
+  mount -t overlay -o "lowerdir=$1,upperdir=$layers/upper,workdir=$layers/work" kumiko-rw "$1"
+}
+
+place() {
   [ ! -d "$1" ] || return 0
   mkdir -p "$1" 2>/dev/null && return 0
   base=$(dirname "$1"); while [ ! -d "$base" ]; do base=$(dirname "$base"); done
-  layers="/.kumiko/overlay/$2"
-  mkdir -p "$layers/upper" "$layers/work"
-  mount -t overlay -o "lowerdir=$base,upperdir=$layers/upper,workdir=$layers/work" kumiko-rw "$base"
+  overlay "$base" "$2"
   mkdir -p "$1"
+}
+
+bind() {
+  [ -e "$1" ] || mkdir -p "$1"
+  if [ -d "$1" ]; then
+    place "$2" "$3"
+  elif [ ! -e "$2" ]; then
+    folder=$(dirname "$2")
+    place "$folder" "$3"
+    touch "$2" 2>/dev/null || { overlay "$folder" "$3-file"; touch "$2"; }
+  fi
+  mount --bind "$1" "$2"
 }
 `;
 
@@ -70,23 +94,33 @@ function nameFiles({ namespace, address, hostname }: SandboxScript): readonly st
   ];
 }
 
-function stageVolume(volume: string): readonly string[] {
+function parentsFirst(volumes: VolumeMounts): VolumeMounts {
+  return volumes.toSorted((a, b) => a.mountPath.split("/").length - b.mountPath.split("/").length);
+}
+
+function stagedVolumes(volumes: VolumeMounts): readonly VolumeMounts[number][] {
+  return [...new Map(volumes.map((mount) => [mount.volume, mount])).values()];
+}
+
+function stageVolume({ volume, claim, sizeBytes }: VolumeMounts[number], { claimFolder }: SandboxScript): readonly string[] {
   const folder = `"$root"${quote(`${VOLUME_FOLDER}/${volume}`)}`;
-  return [`mkdir -p ${folder}`, `mount -t tmpfs -o mode=0755,nosuid,nodev,size=64m kumiko-rw ${folder}`];
+  if (claim !== undefined) return [`mkdir -p ${folder}`, `mount --bind ${quote(claimFolder(claim))} ${folder}`];
+  return [`mkdir -p ${folder}`, `mount -t tmpfs -o mode=0755,nosuid,nodev,size=${sizeBytes ?? "64m"} kumiko-rw ${folder}`];
 }
 
 /** What the view shows below a volume's path stays visible over the volume. */
-function mountVolume({ volume, mountPath }: VolumeMounts[number], view: readonly ViewStep[], index: number): readonly string[] {
+function mountVolume(mount: VolumeMounts[number], view: readonly ViewStep[], index: number): readonly string[] {
+  const { volume, mountPath, subPath = "", readOnly = false } = mount;
   const at = quote(mountPath);
   const below = view.filter(({ path, kind }) => kind !== "cover" && path !== mountPath && isUnder(path, mountPath));
   const outermost = below.filter(({ path }) => !below.some((other) => other.path !== path && isUnder(path, other.path)));
   const kept = outermost.map(({ path }, i) => ({ path: quote(path), aside: `/.kumiko/kept/${index}-${i}` }));
   return [
-    `place ${at} ${index}`,
     ...kept.flatMap(({ path, aside }) => [`[ ! -d ${path} ] || { mkdir -p ${aside}; mount --rbind ${path} ${aside}; }`]),
-    `mount --bind ${quote(`${VOLUME_FOLDER}/${volume}`)} ${at}`,
+    `bind ${quote(join(VOLUME_FOLDER, volume, subPath))} ${at} ${index}`,
     ...kept.flatMap(({ path, aside }) => [
       `[ ! -d ${aside} ] || { mkdir -p ${path}; mount --rbind ${aside} ${path}; umount -l ${aside}; }`,
     ]),
+    ...(readOnly ? [`mount -o remount,bind,ro,nosuid,nodev ${at}`] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type CallableHost, callableHosts, findUncallable } from "./local-ports.ts";
 import { type LoopbackPorts, readWildcardPorts } from "./loopback.ts";
 import type { MachineEvent } from "./machine-events.ts";
@@ -54,7 +55,7 @@ export function workloadMode(options: WorkloadModeOptions, outside: OutsideWorld
   const hidden = [runDir, stateDir, ...options.hidden];
   const view = (pod: DesiredPod) => toPodView(pod, { folder, visible, hidden, images, path: options.path });
   return {
-    sandboxes: createNamespaceSandboxes({ runDir, view }),
+    sandboxes: createNamespaceSandboxes({ runDir, view, claims: join(stateDir, "claims") }),
     ports: namespacePorts,
     setResources(resources) {
       void outside.relay.set(toOutsideTable(resources, outside.place));

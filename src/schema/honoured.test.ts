@@ -25,8 +25,8 @@ test.each([
   ],
   [
     "of a container's",
-    document("Pod", { containers: [{ name: "app", volumeMounts: [{ name: "v", mountPath: "/v", subPath: "a" }] }] }),
-    "spec.containers[0].volumeMounts[0].subPath is not honoured yet: the mount is left out",
+    document("Pod", { containers: [{ name: "app", volumeMounts: [{ name: "v", mountPath: "/v", subPathExpr: "a" }] }] }),
+    "spec.containers[0].volumeMounts[0].subPathExpr is not honoured yet: the mount is left out",
   ],
   [
     "of a volume's",

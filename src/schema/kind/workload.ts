@@ -9,6 +9,7 @@ import { quote } from "../shape.ts";
 type PodSpec = NonNullable<PodBody["spec"]>;
 type Workload = NonNullable<DeploymentBody["spec"] | StatefulSetBody["spec"]>;
 
+const NOT_PROJECTED = "it is left out of the volume";
 const LEFT_OUT = "the volume is left out, and where it is mounted there is nothing";
 
 const container = {
@@ -23,7 +24,7 @@ const container = {
   ports: true,
   readinessProbe: true,
   startupProbe: true,
-  volumeMounts: { mountPath: true, name: true, subPath: "the mount is left out", subPathExpr: "the mount is left out" },
+  volumeMounts: { mountPath: true, name: true, readOnly: true, subPath: true, subPathExpr: "the mount is left out" },
   workingDir: true,
 } as const satisfies HonouredSome<PodSpec["containers"][number]>;
 
@@ -37,15 +38,25 @@ const podSpec = {
   volumes: {
     configMap: true,
     csi: LEFT_OUT,
-    downwardAPI: LEFT_OUT,
+    downwardAPI: true,
     emptyDir: true,
     ephemeral: LEFT_OUT,
     hostPath: LEFT_OUT,
     image: LEFT_OUT,
     name: true,
     nfs: LEFT_OUT,
-    persistentVolumeClaim: LEFT_OUT,
-    projected: LEFT_OUT,
+    persistentVolumeClaim: true,
+    projected: {
+      defaultMode: true,
+      sources: {
+        clusterTrustBundle: NOT_PROJECTED,
+        configMap: true,
+        downwardAPI: true,
+        podCertificate: NOT_PROJECTED,
+        secret: true,
+        serviceAccountToken: NOT_PROJECTED,
+      },
+    },
     secret: true,
   },
 } as const satisfies HonouredSome<PodSpec>;
@@ -64,7 +75,7 @@ const honouredStatefulSet: HonouredSome<StatefulSetBody> = {
     podManagementPolicy: true,
     serviceName: true,
     template,
-    volumeClaimTemplates: "no storage is set aside for its Pods",
+    volumeClaimTemplates: { metadata: true },
   },
   status: true,
 };
