@@ -13,9 +13,15 @@ export interface ContainerRunOptions {
   readonly portOf: (declared: number) => number;
   readonly prepare: () => ProcessCommand | { readonly missing: string };
   readonly graceMs: number;
+  /** An init container: it runs once, to its end. */
+  readonly runsOnce?: boolean;
   readonly onChange: () => void;
 }
 
+type Hook = NonNullable<NonNullable<Container["lifecycle"]>["preStop"]>;
+
+/** A hook that takes longer counts as failed. */
+const POST_START_MS = 600_000;
 /** What a preStop hook that took the whole grace period leaves for SIGTERM, as on Kubernetes. */
 const AFTER_HOOK_MS = 2000;
 
@@ -26,6 +32,8 @@ export class ContainerRun {
   #command: ProcessCommand = { command: [], workingDir: "/", env: {} };
   #probes: ProbeLoop | undefined;
   #isEnding = false;
+  #isDone = false;
+  #starts = 0;
 
   constructor(options: ContainerRunOptions) {
     this.#options = options;
@@ -37,6 +45,7 @@ export class ContainerRun {
         if ("command" in prepared) this.#command = prepared;
         return prepared;
       },
+      ...(options.runsOnce === true && { onSuccess: () => this.#succeed() }),
       onChange: () => this.#processChanged(),
     });
     this.#process.start();
@@ -44,6 +53,16 @@ export class ContainerRun {
 
   get isReady(): boolean {
     return this.#process.isRunning && this.#probes?.health.ready === true;
+  }
+
+  /** An init container has done its work. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Its process runs, its postStart hook and its startup probe have succeeded: what comes after it may begin. */
+  get isStarted(): boolean {
+    return this.#process.isRunning && this.#probes?.health.started === true;
   }
 
   get restarts(): number {
@@ -66,15 +85,40 @@ export class ContainerRun {
   }
 
   async #runPreStop(limitMs: number): Promise<void> {
-    const { preStop } = this.#options.container.lifecycle ?? {};
-    if (preStop?.sleep !== undefined) return await pause(Math.min((preStop.sleep.seconds ?? 0) * 1000, limitMs));
-    await runProbe(preStop ?? {}, this.#target(), limitMs);
+    await this.#runHook(this.#options.container.lifecycle?.preStop ?? {}, limitMs);
+  }
+
+  async #runHook({ sleep, ...action }: Hook, limitMs: number): Promise<boolean> {
+    if (sleep === undefined) return await runProbe(action, this.#target(), limitMs);
+    await pause(Math.min((sleep.seconds ?? 0) * 1000, limitMs));
+    return true;
   }
 
   #processChanged(): void {
     this.#probes?.close();
-    this.#probes = this.#process.isRunning ? this.#startProbes() : undefined;
+    this.#probes = undefined;
+    this.#starts += 1;
+    if (this.#process.isRunning) void this.#afterStart(this.#starts);
     this.#options.onChange();
+  }
+
+  /** Nothing is asked of a container before its postStart hook has succeeded; one whose hook fails is started again. */
+  async #afterStart(start: number): Promise<void> {
+    const { container, log, graceMs, onChange } = this.#options;
+    const postStart = container.lifecycle?.postStart;
+    const succeeded = postStart === undefined || (await this.#runHook(postStart, POST_START_MS));
+    if (start !== this.#starts || !this.#process.isRunning) return;
+    if (succeeded) {
+      this.#probes = this.#startProbes();
+      if (postStart !== undefined) onChange();
+      return;
+    }
+    log.write(`[kumiko] the postStart hook of ${container.name} failed; it is started again\n`);
+    await this.#process.restart(graceMs);
+  }
+
+  #succeed(): void {
+    this.#isDone = true;
   }
 
   #startProbes(): ProbeLoop {

@@ -61,6 +61,51 @@ describe("Kubelet", () => {
     expect(world.kubelet.pods[0]?.restarts).toBeGreaterThanOrEqual(1);
   });
 
+  test("init containers run in order, each to its good end, and sidecars among them run on; containers start when all have", async () => {
+    world.proxyReady = true;
+    const run = (name: string, script: string, more: object = {}) => ({ name, image: "x", command: ["sh", "-c", script], ...more });
+    const initContainers = [
+      run("first", "[ -e tried ] || { touch tried; echo first fails; exit 1; }; echo first"),
+      run("beside", "echo beside; trap 'echo beside ends; exit' TERM; while :; do sleep 0.1; done", {
+        restartPolicy: "Always",
+        startupProbe: { exec: { command: ["test", "-e", "tried"] }, periodSeconds: 1 },
+      }),
+      run("second", "echo second"),
+    ];
+    const script = "echo main; trap 'echo main ends; exit' TERM; while :; do sleep 0.1; done";
+    world.kubelet.setResources([declare(script, {}, "users", { initContainers })]);
+    await world.until(() => world.log().includes("first fails"));
+    await world.until(() => world.kubelet.pods[0]?.phase === "Pending" && world.kubelet.pods[0].message.startsWith("first: exit code 1"));
+    await world.until(() => world.isReady());
+    await world.until(() => world.log().includes("main\n"));
+    await world.kubelet.stop();
+    const lines = world
+      .log()
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("[kumiko]"));
+    expect(lines).toEqual(["first fails", "first", "beside", "second", "main", "main ends", "beside ends"]);
+  });
+
+  test("a pod whose init container goes on for ever can be stopped", async () => {
+    world.proxyReady = true;
+    const initContainers = [{ name: "waits", image: "x", command: ["sh", "-c", "echo waits; exec sleep 600"] }];
+    world.kubelet.setResources([declare("echo main", {}, "users", { initContainers })]);
+    await world.until(() => world.log().includes("waits"));
+    await world.kubelet.stop();
+    expect(world.kubelet.pods.map(({ terminating }) => terminating)).not.toContain(false);
+    expect(world.log()).not.toContain("main");
+  });
+
+  test("a container is ready when its postStart hook has succeeded, and started again when it fails", async () => {
+    world.proxyReady = true;
+    const hook = "[ -e hooked ] || { touch hooked; exit 1; }";
+    const lifecycle = { postStart: { exec: { command: ["sh", "-c", hook] } } };
+    world.kubelet.setResources([declare("echo run; exec sleep 60", { lifecycle })]);
+    await world.until(() => world.isReady());
+    expect(world.log()).toContain("the postStart hook of app failed; it is started again");
+    expect(world.kubelet.pods[0]?.restarts).toBe(1);
+  });
+
   test("a failed liveness probe starts the process again", async () => {
     world.proxyReady = true;
     const livenessProbe = { exec: { command: ["false"] }, periodSeconds: 1, failureThreshold: 1 };

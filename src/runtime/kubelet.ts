@@ -226,7 +226,7 @@ export class Kubelet {
     return [...this.#desired.values()].flatMap((workload) => {
       const pod = workload.pod(0);
       const { owner: resource, spec } = pod;
-      const containers = pod.capture === "gateway" ? [] : spec.containers;
+      const containers = pod.capture === "gateway" ? [] : [...(spec.initContainers ?? []), ...spec.containers];
       const { unsupported } = toPodVolumes(pod, this.#table);
       return [
         ...containers.flatMap((container) => findUnmapped(container, this.#options.images(), resource) ?? []),

@@ -2,13 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { commandLine } from "../base/shell.ts";
 import { nextBackoff } from "./backoff.ts";
 import { findImage, toCommand } from "./container-command.ts";
+import { toDesiredWorkload } from "./deployment.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { PortAllocator } from "./local-ports.ts";
 import { LogFile } from "./log-file.ts";
 import type { DesiredPod } from "./pod.ts";
-import { commandLine } from "./shell.ts";
 import { systemPath } from "./system-path.ts";
 import { toPodVolumes, VOLUME_FOLDER, writeVolumes } from "./volume.ts";
 
@@ -151,6 +152,28 @@ describe("volumes", () => {
     expect(mounts).toEqual([
       { volume: "cache", mountPath: "/cache", subPath: "a/b", files: {}, mode: 0o644, sizeBytes: 1_572_864 },
       { volume: "data", mountPath: "/data", files: {}, mode: 0o644, claim: "shop/disk", readOnly: true },
+    ]);
+  });
+
+  test("each pod of a StatefulSet has claims of its own, which win over volumes of the same name", () => {
+    const template = {
+      metadata: { labels: {} },
+      spec: {
+        containers: [],
+        volumes: [
+          { name: "data", emptyDir: {} },
+          { name: "tmp", emptyDir: {} },
+        ],
+      },
+    };
+    const workload = toDesiredWorkload({
+      kind: "StatefulSet",
+      metadata: { name: "db", namespace: "shop", labels: {}, annotations: {} },
+      body: { spec: { selector: {}, template, volumeClaimTemplates: [{ metadata: { name: "data" } }] } },
+    });
+    expect(workload?.pod(1).spec.volumes).toEqual([
+      { name: "tmp", emptyDir: {} },
+      { name: "data", persistentVolumeClaim: { claimName: "data-db-1" } },
     ]);
   });
 

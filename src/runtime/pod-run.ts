@@ -1,8 +1,8 @@
 import { MeshError } from "../model/error.ts";
 import { ContainerRun } from "./container-run.ts";
 import type { LogFile } from "./log-file.ts";
-import { bounded } from "./pause.ts";
-import { type DesiredPod, type PodStatus, toPodDocument } from "./pod.ts";
+import { bounded, pause } from "./pause.ts";
+import { type Container, type DesiredPod, type PodStatus, toPodDocument } from "./pod.ts";
 import { PodReporter } from "./pod-reporter.ts";
 import type { PodSurroundings } from "./pod-surroundings.ts";
 import { planDrain, waitUntilDrained } from "./proxy-drain.ts";
@@ -13,6 +13,7 @@ import type { Sandbox } from "./sandbox.ts";
 const RETRY_MS = 500;
 /** What resolves by itself within the first seconds would look like a fault in the log. */
 const QUIET_MS = 5000;
+const INIT_LOOK_MS = 50;
 const ENDPOINT_GONE_MS = 2000;
 /** Control plane or agent may be gone already when everything ends. */
 const ANSWER_MS = 3000;
@@ -35,6 +36,8 @@ export class PodRun {
   readonly #around: PodSurroundings;
   readonly #log: LogFile;
   readonly #containers: ContainerRun[] = [];
+  /** Init containers in their order; of these, sidecars run on beside the containers. */
+  readonly #helpers: ContainerRun[] = [];
   readonly #retired = new AbortController();
   readonly #reporter: PodReporter;
   #sandbox: Sandbox | undefined;
@@ -62,14 +65,14 @@ export class PodRun {
 
   get status(): PodStatus {
     const { ports, address = "" } = { ports: this.#around.ports.of(this.pod), address: this.#sandbox?.address ?? "" };
-    const waiting = this.#containers.find((container) => !container.isReady);
+    const waiting = [...this.#helpers, ...this.#containers].find((container) => !container.isReady && !container.isDone);
     const isStarted = this.#proxyReady && (this.#containers.length > 0 || this.pod.capture === "gateway");
     return {
       address,
       phase: isStarted ? "Running" : "Pending",
       ready: isStarted && waiting === undefined && !this.isStopping,
-      message: this.isStopping ? "terminating" : isStarted ? (waiting?.message ?? "") : this.#message,
-      restarts: this.#containers.reduce((sum, { restarts }) => sum + restarts, 0),
+      message: this.isStopping ? "terminating" : (this.#proxyReady && waiting?.message) || (isStarted ? "" : this.#message),
+      restarts: [...this.#helpers, ...this.#containers].reduce((sum, { restarts }) => sum + restarts, 0),
       terminating: this.isStopping,
       ...ports,
     };
@@ -124,6 +127,7 @@ export class PodRun {
     this.#beginGrace();
     this.#waits = { waitsFor: "application", until: this.#deadline };
     await Promise.all(this.#containers.map((container) => container.stop(this.#deadline)));
+    for (const helper of this.#helpers.toReversed()) await helper.stop(this.#deadline);
     this.#waits = undefined;
   }
 
@@ -190,8 +194,21 @@ export class PodRun {
       });
     }
     if (this.isStopping || this.pod.capture === "gateway") return this.#changed();
+    await this.#initialize(sandbox);
+    if (this.isStopping) return this.#changed();
     for (const container of this.pod.spec.containers) this.#containers.push(this.#startContainer(container, sandbox));
     this.#changed();
+  }
+
+  /** One after another: each has to end well, or, where it runs on (`restartPolicy: Always`), to have started. */
+  async #initialize(sandbox: Sandbox): Promise<void> {
+    for (const container of this.pod.spec.initContainers ?? []) {
+      const isSidecar = container.restartPolicy === "Always";
+      const helper = this.#startContainer(container, sandbox, { runsOnce: !isSidecar });
+      this.#helpers.push(helper);
+      while (!this.isStopping && !(isSidecar ? helper.isStarted : helper.isDone)) await pause(INIT_LOOK_MS, this.#retired.signal);
+      if (this.isStopping) return;
+    }
   }
 
   #proxyChanged(isReady: boolean): void {
@@ -206,8 +223,9 @@ export class PodRun {
     return this.#around.sandboxes.create(this.pod, volumes.mounts);
   }
 
-  #startContainer(container: DesiredPod["spec"]["containers"][number], sandbox: Sandbox): ContainerRun {
+  #startContainer(container: Container, sandbox: Sandbox, { runsOnce = false } = {}): ContainerRun {
     return new ContainerRun({
+      runsOnce,
       container,
       sandbox,
       log: this.#log,

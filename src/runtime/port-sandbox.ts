@@ -55,9 +55,9 @@ export function createPortSandboxes(options: PortSandboxOptions): PortSandboxes 
 
 function toSandbox(launch: Sandbox["launch"], removeFiles = () => {}): Sandbox {
   const groups = new Set<number>();
-  const killGroups = () => {
-    for (const group of groups) sendSignal(-group, "SIGKILL");
-    groups.clear();
+  const killGroup = (group: number) => {
+    sendSignal(-group, "SIGKILL");
+    groups.delete(group);
   };
   return {
     address: "127.0.0.1",
@@ -68,9 +68,9 @@ function toSandbox(launch: Sandbox["launch"], removeFiles = () => {}): Sandbox {
       groups.add(pid);
       return pid;
     },
-    killLeftovers: killGroups,
+    killLeftovers: killGroup,
     remove: async () => {
-      killGroups();
+      for (const group of groups) killGroup(group);
       removeFiles();
     },
   };

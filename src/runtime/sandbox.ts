@@ -13,8 +13,8 @@ export interface Sandbox {
   readonly probeSource: string | undefined;
   /** The application's own process, given the one that was started with `launch`. */
   findApplication(pid: number): number;
-  /** Ends what an ended container left behind. */
-  killLeftovers(): void;
+  /** Ends what a container left behind, whose process this was. */
+  killLeftovers(pid: number): void;
   /** Ends every process in the pod and frees its address. */
   remove(): Promise<void>;
 }

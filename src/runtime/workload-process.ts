@@ -16,6 +16,8 @@ export interface WorkloadProcessOptions {
   readonly log: LogFile;
   /** The command, or why there can be none at the moment. */
   readonly prepare: () => ProcessCommand | { readonly missing: string };
+  /** It runs to its end: exit code 0 is its success, which is told once; anything else starts it again. */
+  readonly onSuccess?: () => void;
   /** It started, or ended; `message` says how. */
   readonly onChange: () => void;
 }
@@ -94,8 +96,13 @@ export class WorkloadProcess {
   #ended(child: ChildProcess, how: string, startedAt: number): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    this.#options.sandbox.killLeftovers();
+    this.#options.sandbox.killLeftovers(child.pid ?? 0);
     this.message = how;
+    const { onSuccess } = this.#options;
+    if (child.exitCode === 0 && onSuccess !== undefined && !this.#stopping) {
+      this.retire();
+      onSuccess();
+    }
     if (this.#stopping) return this.#options.onChange();
     this.restarts += 1;
     this.#retry(how, performance.now() - startedAt);

@@ -20,8 +20,11 @@ test.each([
   ],
   [
     "of a Pod's",
-    document("Pod", { containers: [{ name: "app" }], initContainers: [{ name: "migrate" }] }),
-    "spec.initContainers is not honoured yet: they are not run",
+    document("Pod", {
+      containers: [{ name: "app" }],
+      initContainers: [{ name: "a", volumeMounts: [{ name: "v", mountPath: "/v", subPathExpr: "b" }] }],
+    }),
+    "spec.initContainers[0].volumeMounts[0].subPathExpr is not honoured yet: the mount is left out",
   ],
   [
     "of a container's",
@@ -30,8 +33,8 @@ test.each([
   ],
   [
     "of a volume's",
-    document("Pod", { containers: [{ name: "app" }], volumes: [{ name: "v", persistentVolumeClaim: { claimName: "c" } }] }),
-    "spec.volumes[0].persistentVolumeClaim is not honoured yet: the volume is left out, and where it is mounted there is nothing",
+    document("Pod", { containers: [{ name: "app" }], volumes: [{ name: "v", hostPath: { path: "/c" } }] }),
+    "spec.volumes[0].hostPath is not honoured yet: the volume is left out, and where it is mounted there is nothing",
   ],
 ])("a field %s without which something stands open or is missing is a warning that says what", (_, value, message) => {
   const { diagnostics } = checkDocument({ value, locate: () => ({ file: "mesh.yaml", line: 1, column: 1 }) });

@@ -18,7 +18,7 @@ const container = {
   env: true,
   envFrom: true,
   image: true,
-  lifecycle: { postStart: "it is not run", preStop: true },
+  lifecycle: { postStart: true, preStop: true },
   livenessProbe: true,
   name: true,
   ports: true,
@@ -30,8 +30,8 @@ const container = {
 
 const podSpec = {
   containers: container,
+  initContainers: { ...container, restartPolicy: true },
   hostname: true,
-  initContainers: "they are not run",
   serviceAccount: true,
   serviceAccountName: true,
   terminationGracePeriodSeconds: true,
