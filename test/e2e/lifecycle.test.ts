@@ -77,7 +77,7 @@ describe("a mesh that is stopped", () => {
     process.kill(-mesh.pid, "SIGTERM");
     expect(await mesh.ended).toBe(0);
     expect(mesh.output()).not.toContain("starts again");
-    expect(mesh.output()).not.toContain("‼");
+    expect(mesh.output().slice(mesh.output().indexOf("stopping"))).not.toContain("‼");
     await expectNothingLeft(footprint, mesh.runDir, mesh.dir);
   });
 
@@ -107,7 +107,7 @@ describe("a fault", () => {
     const mesh = await start(folder);
     const before = readFileSync(join(folder.dir, "manifests/greeter.yaml"), "utf8");
     edit(folder, "manifests/greeter.yaml", (text) => `${text}\n---\nkind: [torn\n`);
-    await waitFor("it is told", () => mesh.output().includes("‼ "), { explain: () => mesh.output() });
+    await waitFor("it is told", () => /‼ .*greeter\.yaml/.test(mesh.output()), { explain: () => mesh.output() });
     edit(folder, "manifests/greeter.yaml", () => before);
     await waitFor("it is said to be mended", () => mesh.output().includes("mended: "), { explain: () => mesh.output() });
     const said = mesh.output().slice(mesh.output().indexOf("Ctrl-C stops"));
