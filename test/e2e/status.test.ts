@@ -45,7 +45,7 @@ describe("workloads that crash or can't start", () => {
     });
     const deployments = await kumiko(["get", "deploy", "-n", "demo"], dir);
     expect(deployments.stdout).toMatch(/^crasher +0\/1 /m);
-    expect(deployments.stdout).toMatch(/^fine +2\/2 +2 /m);
+    expect(deployments.stdout).toMatch(/^fine +2\/2 +2\s/m);
     expect(deployments.stdout).toMatch(/^no-config +0\/1 /m);
   });
 });
