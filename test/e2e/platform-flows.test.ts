@@ -12,11 +12,13 @@ const MOVIE = `\0\0\0\u0018ftypisom${"kumiko".repeat(60_000)}`;
 let platform: Platform;
 let alice: string;
 let bob: string;
+/** Neither the owner nor a moderator. */
+let carol: string;
 
 beforeAll(async () => {
   platform = await copyPlatform();
   await platform.start();
-  [alice, bob] = await Promise.all([platform.token("alice"), platform.token("bob")]);
+  [alice, bob, carol] = await Promise.all([platform.token("alice"), platform.token("bob"), platform.token("carol")]);
 });
 
 afterAll(async () => {
@@ -73,7 +75,7 @@ describe("a video's way from upload to stream", () => {
       expect.objectContaining({ content: expect.objectContaining({ mediaType: "video/mp4", sizeBytes: MOVIE.length }) as unknown }),
     ]);
     expect((await stream(alice)).body === MOVIE).toBe(true);
-    expect(await stream(bob)).toMatchObject({ status: 404 });
+    expect(await stream(carol)).toMatchObject({ status: 404 });
     expect(await publish(id, alice)).toMatchObject({ status: 403 });
     expect(await publish(id, bob)).toMatchObject({ status: 200 });
     expect((await stream(bob)).body === MOVIE).toBe(true);
@@ -99,7 +101,7 @@ describe("a video's way from upload to stream", () => {
     expect(await platform.api(`${VIDEOS}/${id}/content`, { method: "PUT", body: "x" })).toMatchObject({ status: 403 });
     expect(await upload(draft, alice, "<html>")).toMatchObject({ status: 415 });
     expect(await upload(draft, alice, "{}", "application/json")).toMatchObject({ status: 415 });
-    expect(await upload(draft, bob, MOVIE)).toMatchObject({ status: 404 });
+    expect(await upload(draft, carol, MOVIE)).toMatchObject({ status: 404 });
     const tooLong = { method: "PUT", token: alice, headers: { "content-type": "video/mp4", "content-length": String(17 * 1024 ** 2) } };
     expect(await platform.api(`${VIDEOS}/${draft}/content`, { ...tooLong, body: "x" })).toMatchObject({ status: 413 });
   });

@@ -20,7 +20,7 @@ import {
 import { placesOf } from "@platform/setup";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { copyPlatform, type Platform } from "./harness/platform.ts";
-import { killProgram, type ProgramName, startProgram } from "./harness/platform-programs.ts";
+import { killProgram, type ProgramName, untilReady } from "./harness/platform-programs.ts";
 import { waitFor } from "./harness/wait.ts";
 
 const USERS = "https://user.example.com/api/v1/users";
@@ -33,7 +33,6 @@ let signIns: SignIns;
 let world: World;
 let alice: string;
 let bob: string;
-const started: { stop(): Promise<void> }[] = [];
 
 beforeAll(async () => {
   platform = await copyPlatform({ withTestWorkloads: false });
@@ -48,7 +47,6 @@ beforeAll(async () => {
 afterAll(async () => {
   gateway?.close();
   await platform?.stop();
-  for (const program of started) await program.stop();
   platform?.remove();
 });
 
@@ -167,7 +165,7 @@ describe("killed under load", () => {
 
   async function kill(name: ProgramName): Promise<void> {
     await killProgram(platform, name);
-    if (name === "broker" || name === "database") started.push(await startProgram(platform, name));
+    if (name === "broker" || name === "database") await untilReady(platform, name);
     await waitFor(`all works again after ${name} was killed`, () => works(Object.keys(answersOf)), { timeoutMs: 40_000 });
   }
 

@@ -277,7 +277,7 @@ describe("keys of the identity provider", () => {
 
   test("tokens hold while the provider is away, even when the control plane starts anew meanwhile, and after it is back", async () => {
     const provider = identityProviderOf(platform);
-    await provider.kill();
+    await provider.takeAway();
     expect(await platform.kumiko("token", "create", "alice")).toMatchObject({ code: 1 });
     const load = keepRequesting(me, 2);
     const before = await controlPlane();
@@ -289,13 +289,9 @@ describe("keys of the identity provider", () => {
       );
     });
     expect(Object.keys((await load.stop()).byStatus)).toEqual(["200"]);
-    const running = await provider.start();
-    try {
-      expect(await me()).toMatchObject({ status: 200 });
-      expect(await platform.api(`${USERS}/me`, { token: await platform.token("alice") })).toMatchObject({ status: 200 });
-    } finally {
-      await running.stop();
-    }
+    await provider.giveBack();
+    expect(await me()).toMatchObject({ status: 200 });
+    expect(await platform.api(`${USERS}/me`, { token: await platform.token("alice") })).toMatchObject({ status: 200 });
   });
 });
 

@@ -90,12 +90,14 @@ function toOutcome(told: Told): Outcome {
   }
 }
 
-/** What the client saw of a connection that carried nothing: where no proxy logged it, all that is known. */
-function clientStep({ conversation: { report }, sender, order }: Told): Outcome["steps"] {
-  if (report.kind === "response" || report.kind === "open" || order === undefined) return [];
+/** What the client saw of a connection that carried nothing, or that no proxy logged: all that is known then. */
+function clientStep({ conversation: { report, lines }, sender, order }: Told): Outcome["steps"] {
+  const isCarried = report.kind === "response" || report.kind === "open";
+  if (order === undefined || (isCarried && lines.length > 0)) return [];
   const { address, port } = order.destination;
   const proxy = sender === "outside" ? "client outside" : `${sender.workload.namespace}/${sender.workload.name}`;
-  const detail = [`${report.kind} at ${address}:${port}`, report.detail].filter((text) => text !== "").join(": ");
+  const said = isCarried ? "no proxy had a say" : report.detail;
+  const detail = [`${report.kind} at ${address}:${port}`, said].filter((text) => text !== "").join(": ");
   return [{ what: "client", proxy, origins: [], detail }];
 }
 

@@ -1,14 +1,24 @@
+import { renameSync } from "node:fs";
+import { join } from "node:path";
 import type { Platform } from "./platform.ts";
-import { killProgram, startProgram } from "./platform-programs.ts";
+import { killProgram, untilReady } from "./platform-programs.ts";
 
-/** The provider that `kumiko up` started for a platform, and a way to run it again without it. */
+/** The provider that `kumiko up` starts for a platform, and a way to keep it away for as long as a test needs. */
 export function identityProviderOf(platform: Platform): {
-  /** Ends it without a chance to say goodbye; resolves when nothing answers at its port any more. */
-  kill(): Promise<void>;
-  start(): Promise<{ stop(): Promise<void> }>;
+  /** Ends it without a chance to say goodbye, and takes its source away, so that it can't start again. */
+  takeAway(): Promise<void>;
+  /** Resolves when it is ready. */
+  giveBack(): Promise<void>;
 } {
+  const [there, away] = ["src", "src.away"].map((name) => join(platform.dir, name)) as [string, string];
   return {
-    kill: () => killProgram(platform, "identity-provider"),
-    start: () => startProgram(platform, "identity-provider"),
+    async takeAway() {
+      renameSync(there, away);
+      await killProgram(platform, "identity-provider");
+    },
+    async giveBack() {
+      renameSync(away, there);
+      await untilReady(platform, "identity-provider");
+    },
   };
 }

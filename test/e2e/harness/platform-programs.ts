@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ask } from "../../../src/controlplane/admin-client.ts";
 import { readChildren } from "../../../src/runtime/proc.ts";
 import type { Platform } from "./platform.ts";
 import { waitFor } from "./wait.ts";
@@ -16,23 +17,13 @@ export async function killProgram(platform: Platform, name: ProgramName): Promis
   await waitFor(`${name} is gone`, () => all.every((one) => argumentsOf(one).length === 0));
 }
 
-/** Runs a program outside of the mesh again, without `kumiko up`; resolves when it is ready. */
-export async function startProgram(platform: Platform, name: ProgramName): Promise<{ stop(): Promise<void> }> {
-  const env = { ...process.env, ...platform.env, PLATFORM_STATE: `${platform.dir}/.kumiko/platform` };
-  const child = spawn(process.execPath, [programOf(name)], { cwd: platform.dir, env, stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (said += part.toString()));
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  await waitFor(`${name} is ready`, () => said.includes("ready on"), {
-    failed: () => (child.exitCode === null ? undefined : `it ended with code ${child.exitCode}`),
-    explain: () => said,
+/** Resolves when `kumiko up`, which starts a program outside of the mesh again, calls it ready. */
+export async function untilReady(platform: Platform, name: ProgramName): Promise<void> {
+  await waitFor(`${name} is ready again`, async () => {
+    const { body } = await ask(join(platform.mesh().runDir, "admin.sock"), "/kumiko/v1/status");
+    const { programs } = (body as { host: { programs: readonly { name: string; ready: boolean }[] } }).host;
+    return programs.some((program) => program.name === name && program.ready);
   });
-  return {
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
 }
 
 function programOf(name: ProgramName): string {

@@ -56,7 +56,7 @@ export async function remains({ processes, namespaces, folders, ports, takenAt }
     if (startTime !== "" && startTimeOf(pid) === startTime) left.push(`process ${pid} ${command}`);
   for (const pid of allPids()) {
     if (pid === process.pid || !isRunning(pid)) continue;
-    const isOlder = Number(startTimeOf(pid)) <= takenAt;
+    const isOlder = Number(startTimeOf(pid)) < takenAt;
     for (const kind of isOlder ? NAMESPACES : []) {
       const name = namespaceOf(pid, kind);
       if (name !== undefined && namespaces.has(name)) left.push(`namespace ${name} by process ${pid} ${commandOf(pid)}`);
