@@ -1,5 +1,6 @@
 import { stableHash } from "../base/stable-hash.ts";
 import type { Resource } from "../model/resource.ts";
+import { readDryRun } from "./dry-run.ts";
 import { rulesOf } from "./kind/index.ts";
 
 /** No document can have it in its name, so that no other resource is met. */
@@ -13,7 +14,9 @@ export function strictestOf(resources: readonly Resource[]): readonly Resource[]
   const { strictest } = rulesOf(resources[0]?.kind ?? "");
   const bodies = strictest?.(resources.map(({ body }) => body) as never);
   if (bodies === undefined) return undefined;
-  const different = new Map(bodies.map((body, i) => [stableHash(body), { body, like: resources[i] }]));
+  // One on trial says nothing for another one that is in force, be they alike.
+  const isOnTrial = (i: number) => readDryRun(resources[i]?.metadata.annotations ?? {}) === true;
+  const different = new Map(bodies.map((body, i) => [stableHash([body, isOnTrial(i)]), { body, like: resources[i] }]));
   return [...different.values()].flatMap(({ body, like }, i) => {
     if (like === undefined) return [];
     const { apiVersion, kind, locate } = like;

@@ -272,6 +272,18 @@ describe("two declarations of one policy:", () => {
     expect(problems()).toEqual([]);
   });
 
+  test.each([
+    ["a.yaml", "b.yaml"],
+    ["b.yaml", "a.yaml"],
+  ])("one on trial, in %s, takes nothing from what the other one refuses", async (onTrial, enforced) => {
+    const withTrial = (document: string) => document.replace("namespace: shop", 'namespace: shop, annotations: {istio.io/dry-run: "true"}');
+    await write(onTrial, withTrial(allow("p")), withTrial(deny("q")));
+    await write(enforced, allow("p").replace("{}", "to: [{operation: {methods: [GET]}}]"), deny("q"));
+    await start();
+    const decide = last().resources.filter(({ metadata }) => metadata.annotations["istio.io/dry-run"] === undefined);
+    expect(decide.map(({ body }) => (body as { spec: { action: string } }).spec.action).toSorted()).toEqual(["ALLOW", "DENY"]);
+  });
+
   test("of two PeerAuthentications the stricter mode of each port counts", async () => {
     const peer = (mode: string, port: string) =>
       policy("p", `  mtls: {mode: ${mode}}\n  portLevelMtls: {"${port}": {mode: DISABLE}}\n`, "PeerAuthentication");
