@@ -55,6 +55,8 @@ export class FileReader {
   #complaints = "";
   #isFirst = true;
   #isWrittenDown = true;
+  /** Files whose text is not kept yet. */
+  readonly #unwritten = new Set<string>();
 
   constructor(options: FileReaderOptions) {
     this.#options = options;
@@ -101,13 +103,14 @@ export class FileReader {
     const changed = [...files].flatMap(([key, file]) => (this.#isFirst || file.text !== this.#files.get(key)?.text ? [file] : []));
     [this.#files, this.#guarded, this.#contested] = [files, guarded, merged.contested];
     [this.#complaints, this.#isFirst] = [complaints, false];
-    if (hasChanged || !this.#isWrittenDown) await this.#writeDown(this.#isWrittenDown ? changed : [...files.values()], gone);
+    for (const file of changed) this.#unwritten.add(fileKey(file));
+    if (hasChanged || !this.#isWrittenDown) await this.#writeDown(gone);
     const isWaiting = [...files.values()].some(({ waiting }) => waiting !== undefined);
     return { declared: { resources: guarded.resources, diagnostics }, hasChanged, folders: listing.folders, isWaiting };
   }
 
   /** First what is held, then what the files say without it: whenever the process ends, nothing is between the two. */
-  async #writeDown(changed: readonly KnownFile[], gone: readonly KnownFile[]): Promise<void> {
+  async #writeDown(gone: readonly KnownFile[]): Promise<void> {
     const { lastGood, kept, onFailure } = this.#options;
     try {
       const contested = [...this.#contested.values()].filter((resource) => resource !== undefined);
@@ -116,16 +119,28 @@ export class FileReader {
         contested: [...contested, ...this.#foreign.contested],
       });
       for (const file of gone) await lastGood?.forget(file);
-      for (const file of changed) {
-        const { text, memory, waiting } = file;
-        const isGood = waiting === undefined && !memory.diagnostics.some(({ severity }) => severity === "error");
-        if (text !== undefined && isGood) await lastGood?.write(file, text);
-      }
+      await this.#writeTexts();
       this.#isWrittenDown = true;
     } catch (error) {
       if (this.#isWrittenDown) onFailure(error);
       this.#isWrittenDown = false;
     }
+  }
+
+  /** Each by itself: one that can't be kept takes no other one's place. */
+  async #writeTexts(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const key of this.#unwritten) {
+      const file = this.#files.get(key);
+      const isGood = file?.waiting === undefined && !file?.memory.diagnostics.some(({ severity }) => severity === "error");
+      try {
+        if (file?.text !== undefined && isGood) await this.#options.lastGood?.write(file, file.text);
+        this.#unwritten.delete(key);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** What an earlier process had in force, so that what has vanished since is noticed. */

@@ -230,6 +230,24 @@ describe("takes effect at once:", () => {
   });
 });
 
+test("a file that is too large to be kept takes no other one's place", async () => {
+  // Within what is read; each of the quotes takes two characters where it is kept.
+  await write("a.yaml", deny("a"), `# ${'"'.repeat(2_500_000)}\n`);
+  await write("p.yaml", deny("p"));
+  const failures: unknown[] = [];
+  const options = { paths: [dir], pollMs: 60_000, settleMs: 5, quietMs: QUIET_MS, onFailure: (error: unknown) => failures.push(error) };
+  const begin = async () => {
+    const [lastGood, kept] = [lastGoodInStore(store), keptInStore(store)];
+    source = await startFileSource({ ...options, lastGood, kept, onChange: (declared) => void seen.push(declared) });
+  };
+  await begin();
+  expect(String(failures)).toContain("is larger than 4 MiB");
+  await source.close();
+  await rm(join(dir, "p.yaml"));
+  await begin();
+  expect(names()).toEqual(["a", "p"]);
+});
+
 describe("two declarations of one policy:", () => {
   const allow = (name: string) => policy(name, "  rules:\n  - {}\n");
   const specs = () => last().resources.map(({ metadata, body }) => [metadata.name, (body as { spec: object }).spec]);
