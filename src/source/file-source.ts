@@ -7,7 +7,7 @@ import type { HeldRemoval } from "./removal-guard.ts";
 import { watchFolders } from "./watch-folders.ts";
 
 export interface FileSourceOptions {
-  /** Files and folders; where one resource is declared twice the earlier wins. */
+  /** Files and folders; of one resource that is declared twice see `mergeDeclared`. */
   readonly paths: readonly ResourcePath[];
   /**
    * Called with everything, first before `startFileSource` resolves and then after each change of a file's text, be it a comment: positions

@@ -1,3 +1,4 @@
+import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
 import { formatRef, refOf, type Resource } from "../model/resource.ts";
@@ -85,7 +86,7 @@ export function describeHeld(held: readonly HeldRemoval[]): readonly Diagnostic[
     const { file, reason, resource } = first;
     return diagnostic("KMK0004", {
       message: `${CAUSES[reason](file)}: ${named(group)} stay${group.length === 1 ? "s" : ""} in force`,
-      help: `put it back; if it is meant to go: kumiko accept-removals ${quoted(file)}`,
+      help: `put it back; if it is meant to go: kumiko accept-removals ${quote(file)}`,
       resource: refOf(resource),
       position: resource.locate([]),
     });
@@ -105,11 +106,6 @@ const NAMED = 3;
 function named(held: readonly HeldRemoval[]): string {
   const names = held.slice(0, NAMED).map(({ resource }) => keyOf(resource));
   return held.length > NAMED ? `${names.join(", ")} and ${held.length - NAMED} more` : names.join(", ");
-}
-
-/** As a shell takes it. */
-function quoted(file: string): string {
-  return /^[\w./@%+:,-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
 }
 
 function keyOf(resource: Resource): string {
