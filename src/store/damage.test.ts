@@ -133,6 +133,24 @@ describe("damage to the file is found, or changes nothing that can be read:", { 
   });
 });
 
+test("a new store takes nothing over from what an earlier one of its name has left beside it", async () => {
+  await fill();
+  const { journal } = await interruptedWrite();
+  await rm(file);
+  await writeFile(`${file}-journal`, journal);
+  // As the first version wrote it.
+  const other = join(folder, "other.db");
+  const database = new DatabaseSync(other);
+  database.exec("PRAGMA journal_mode = WAL; CREATE TABLE entry (kind TEXT); INSERT INTO entry VALUES ('Pod')");
+  await copyFile(`${other}-wal`, `${file}-wal`);
+  database.close();
+  for (let i = 0; i < 2; i++) {
+    const store = openSqliteStore({ file });
+    expect(await store.list()).toEqual({ revision: 0, entries: [] });
+    await store.close();
+  }
+});
+
 /** File and journal as a process leaves them that ends while half of its pages are written. */
 async function interruptedWrite(): Promise<{ readonly bytes: Buffer; readonly journal: Buffer }> {
   const database = new DatabaseSync(file);

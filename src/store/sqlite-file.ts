@@ -41,11 +41,17 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** Under its name only once it is whole: a process that ends before that leaves no empty store behind. */
+/** What SQLite would read into a file of that name: a journal that is rolled back, a log that is taken over. */
+const BESIDE = ["-journal", "-wal", "-shm"];
+
+/**
+ * Under its name only once it is whole: a process that ends before that leaves no empty store behind. What an earlier store of that name, moved
+ * away since, has left beside it is none of the new one's.
+ */
 function createFile(file: string): void {
   const next = `${file}.new`;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  for (const old of [next, `${next}-journal`]) rmSync(old, { force: true });
+  for (const old of [next, ...BESIDE.flatMap((end) => [next + end, file + end])]) rmSync(old, { force: true });
   closeSync(openSync(next, "wx", 0o600));
   const database = new DatabaseSync(next);
   try {
