@@ -12,6 +12,7 @@ export class PodReporter {
   readonly #signal: AbortSignal;
   #reported = "";
   #reporting: Promise<void> = Promise.resolve();
+  #isRepeating = false;
 
   /** Failed reports are repeated until the signal. */
   constructor(reports: PodReports, read: () => PodDocument, signal: AbortSignal) {
@@ -54,8 +55,12 @@ export class PodReporter {
     }
   }
 
+  /** One repetition is enough, whatever else fails until then: it sends the newest state. */
   async #repeat(): Promise<void> {
+    if (this.#isRepeating) return;
+    this.#isRepeating = true;
     await pause(RETRY_MS, this.#signal);
+    this.#isRepeating = false;
     if (!this.#signal.aborted) void this.report();
   }
 }
