@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { OutsideProgram } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
-import { type OutsideState, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import { type OutsideState, readWeaker, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { checkSystem } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
 import { freePort } from "../testing/free-port.ts";
@@ -157,6 +157,16 @@ function connected(port: number, host = "127.0.0.1"): Promise<void> {
     socket.once("error", reject);
   });
 }
+
+test("what a program says is weaker is read as far as a few words go, whatever stands in the place of the file", () => {
+  const at = (name: string) => join(folder, name);
+  expect(readWeaker(at("nothing"))).toEqual([]);
+  expect(readWeaker(folder)).toEqual([]);
+  execFileSync("mkfifo", [at("pipe")]);
+  expect(readWeaker(at("pipe"))).toEqual([]);
+  writeFileSync(at("long"), `no firewall\n${"x".repeat(1_000_000)}`);
+  expect(readWeaker(at("long"))).toEqual(["no firewall", "x".repeat(4096 - "no firewall\n".length)]);
+});
 
 test("a program is not started where something else answers already", async () => {
   const port = await freePort();

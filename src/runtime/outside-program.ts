@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, rmSync } from "node:fs";
 import { get as httpGet } from "node:http";
 import { get as httpsGet } from "node:https";
 import { connect } from "node:net";
@@ -165,10 +165,21 @@ class ProgramWatch {
 const WEAKER_VARIABLE = "KUMIKO_WEAKER";
 const WEAKER_BYTES = 4096;
 
-function readWeaker(file: string): readonly string[] {
-  if (!existsSync(file)) return [];
-  const text = readFileSync(file).subarray(0, WEAKER_BYTES).toString("utf8");
-  return text.split("\n").flatMap((line) => line.replaceAll(/\p{Cc}/gu, "").trim() || []);
+/** What a program says there, as far as a few words go. Whatever else stands in its place says nothing. */
+export function readWeaker(file: string): readonly string[] {
+  try {
+    // A pipe without a writer would hold up whoever reads it.
+    const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const bytes = Buffer.alloc(WEAKER_BYTES);
+      const text = bytes.subarray(0, readSync(descriptor, bytes, 0, WEAKER_BYTES, null)).toString("utf8");
+      return text.split("\n").flatMap((line) => line.replaceAll(/\p{Cc}/gu, "").trim() || []);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return [];
+  }
 }
 
 /**
