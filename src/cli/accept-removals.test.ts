@@ -59,3 +59,12 @@ test("files and folders that are named limit it", async () => {
   expect(refused).toMatchObject({ code: 4, err: expect.stringContaining("nothing of b.yaml is held back") });
   expect(refused.err).toContain("next: kumiko accept-removals --dry-run");
 });
+
+test("a file whose name has control characters is named as it is shown", async () => {
+  await server.close();
+  const heldRemovals = [held("/mesh/a\u001b[2J.yaml", "a"), held("/mesh/b.yaml", "b")];
+  const report = (error: Error) => expect.unreachable(error.message);
+  server = await startAdmin({ socket: join(folder, "admin.sock"), backend: fakeBackend({ heldRemovals }), report });
+  expect((await type("accept-removals", "--dry-run")).out).toContain("(it was in a\\x1b[2J.yaml)");
+  expect((await type("accept-removals", "a\\x1b[2J.yaml")).out).toBe("AuthorizationPolicy/shop/a released (it was in a\\x1b[2J.yaml)\n");
+});

@@ -38,7 +38,10 @@ async function findFiles(client: Client, args: readonly string[], cwd: string): 
   const { items } = await client.get<Listed>("/kumiko/v1/held-removals");
   return args.flatMap((arg) => {
     const path = resolve(cwd, arg);
-    const files = items.map(({ file }) => file).filter((file) => file === path || file.startsWith(`${path}/`));
+    const held = items.map(({ file }) => file);
+    const meant = held.filter((file) => file === path || file.startsWith(`${path}/`));
+    // Names are typed as they are shown.
+    const files = meant.length > 0 ? meant : held.filter((file) => printable(file) === path);
     if (files.length === 0)
       throw new MeshError("not-found", `nothing of ${arg} is held back`, { help: "kumiko accept-removals --dry-run" });
     return files;
