@@ -18,9 +18,9 @@ import { type VolumeMounts, writeVolumes } from "./volume.ts";
 export interface NamespaceOptions {
   /** The mesh's own folder of sockets: shown to no application. */
   readonly runDir: string;
-  /** What a pod's programs find of the machine's file system. */
   /** Folders of claims, which stay when pods go. */
   readonly claims: string;
+  /** What a pod's programs find of the machine's file system. */
   readonly view: (pod: DesiredPod) => readonly ViewStep[];
 }
 

@@ -155,6 +155,15 @@ describe("volumes", () => {
     ]);
   });
 
+  test.each(["../../ca", "..", "a/../../../etc", "/etc", "", "Disk"])(
+    "a claim named %j stands for no folder, and keeps its pod from starting",
+    (claimName) => {
+      const volumes = [{ name: "data", persistentVolumeClaim: { claimName } }];
+      const { mounts, missing } = toPodVolumes(pod(volumes, [{ name: "data", mountPath: "/data" }]), sources);
+      expect({ mounts, missing }).toEqual({ mounts: [], missing: [`volume data: ${JSON.stringify(claimName)} is no claim's name`] });
+    },
+  );
+
   test("each pod of a StatefulSet has claims of its own, which win over volumes of the same name", () => {
     const template = {
       metadata: { labels: {} },

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { isDnsSubdomain } from "../schema/names.ts";
 import { decodeConfigMap, decodeSecret, type EnvSources, readField } from "./env.ts";
 import type { DesiredPod } from "./pod.ts";
 
@@ -80,6 +81,8 @@ class VolumeReader {
     }
     if (persistentVolumeClaim !== undefined) {
       const { claimName, readOnly } = persistentVolumeClaim;
+      // It becomes a folder's name, and must lead nowhere else.
+      if (!isDnsSubdomain(claimName)) return void this.missing.push(`volume ${name}: ${JSON.stringify(claimName)} is no claim's name`);
       return { files: {}, mode: 0o644, claim: `${this.#pod.namespace}/${claimName}`, ...(readOnly === true && { readOnly }) };
     }
     const given = configMap ?? secret ?? downwardAPI ?? projected;
