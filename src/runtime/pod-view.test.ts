@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,6 +22,8 @@ beforeAll(() => {
     mkdirSync(dirname(join(base, file)), { recursive: true });
     writeFileSync(join(base, file), "");
   }
+  for (const file of ["other/data/file", "mesh/.kumiko/run"]) writeFileSync(join(base, file), "", { mode: 0o755 });
+  chmodSync(join(base, "other/data/file"), 0o755);
   symlinkSync("../tools/bin/run", join(base, "mesh/linked"));
 });
 afterAll(() => rmSync(base, { recursive: true }));
@@ -35,8 +37,8 @@ const image = (over: Partial<ImageCommand>): ImageCommand => ({
   ...over,
 });
 
-function view(over: Partial<ImageCommand>, hidden: readonly string[] = []): readonly string[] {
-  const pod = { spec: { containers: [{ name: "a", image: "app" }] } } as unknown as DesiredPod;
+function view(over: Partial<ImageCommand>, hidden: readonly string[] = [], command?: readonly string[]): readonly string[] {
+  const pod = { spec: { containers: [{ name: "a", image: "app", command }] } } as unknown as DesiredPod;
   const steps = toPodView(pod, {
     folder: join(base, "mesh"),
     visible: [],
@@ -70,6 +72,13 @@ describe("what a pod's programs find", () => {
     expect(view({ command: [join("..", "other/data/file")] })).toContain("show other/data/file");
     expect(view({ command: ["./linked"] })).toEqual(OWN);
   });
+
+  test.each(["other/data", "tools/share/keyring", "mesh/.kumiko/ca/root.key", "mesh/.kumiko/run", "nothing/there"])(
+    "a manifest's command shows nothing but a program: not %s",
+    (path) => {
+      expect(view({}, [], [join(base, path)])).toEqual(OWN);
+    },
+  );
 
   test("an image's folder elsewhere is shown; the machine's root is no folder of an image", () => {
     expect(view({ workingDir: "../other" })).toContain("show other");

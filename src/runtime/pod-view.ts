@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { findImage, toEntry } from "./container-command.ts";
@@ -35,8 +35,12 @@ export function toPodView(pod: DesiredPod, options: ViewOptions): readonly ViewS
     const workingDir = resolve(folder, image?.workingDir ?? ".");
     return { workingDir, programs: programFolders(container, image, workingDir, options), mounts: image?.mounts ?? [] };
   });
-  const shown = [...visible, ...places.flatMap(({ workingDir, programs }) => [workingDir, ...programs])].filter((path) => path !== "/");
-  const covered = [...hidden, ...[folder, ...shown].flatMap((path) => findPrivate(path))];
+  const workingDirs = places.map(({ workingDir }) => workingDir);
+  const programs = places.flatMap((place) => place.programs);
+  const covered = [...hidden, ...[folder, ...visible, ...workingDirs, ...programs].flatMap((path) => findPrivate(path))];
+  // A manifest's command must not show what is covered: only kumiko.yaml may.
+  const open = programs.filter((path) => !covered.some((closed) => isUnder(path, closed)));
+  const shown = [...visible, ...workingDirs, ...open].filter((path) => path !== "/");
   return prune([
     { path: folder, kind: "scratch" },
     ...shown.map((path): ViewStep => ({ path, kind: "show" })),
@@ -68,10 +72,23 @@ function programFolders(
   { path }: ViewOptions,
 ): readonly string[] {
   const [program = ""] = toEntry(container, image);
-  if (program.includes("/")) return isAbsolute(program) || program.startsWith("..") ? [resolve(workingDir, program)] : [];
+  if (program.includes("/"))
+    return (isAbsolute(program) || program.startsWith("..")) && isProgram(resolve(workingDir, program))
+      ? [resolve(workingDir, program)]
+      : [];
   const found = path.split(delimiter).find((folder) => program !== "" && existsSync(join(folder, program)));
   if (found === undefined) return [];
   return [...new Set([found, ...realFolder(join(found, program)).filter((folder) => basename(folder) === "bin")])].flatMap(installation);
+}
+
+/** A folder, or a file that nobody may execute, is shown by no command. */
+function isProgram(path: string): boolean {
+  try {
+    const found = statSync(path);
+    return found.isFile() && (found.mode & 0o111) !== 0;
+  } catch {
+    return false;
+  }
 }
 
 function realFolder(file: string): readonly string[] {
