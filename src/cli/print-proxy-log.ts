@@ -95,11 +95,23 @@ class Asker {
   }
 }
 
-/** What the request said is nobody's business but the reader's, and may be long. */
-function toQuestion({ path: _path, authority, ...line }: AccessLine): AccessLine {
-  return authority != null && authority.length <= MAX_HOST ? { ...line, authority } : line;
+/** What Envoy itself says of how a line ended (`admin/log-lines.ts`). */
+const OWN_FIELDS = [
+  ...["status", "response_flags", "response_code_details", "connection_termination_details", "filter_chain", "route", "peer"],
+  ...["upstream_cluster", "upstream_host", "upstream_transport_failure_reason", "downstream_transport_failure_reason"],
+];
+
+/** What the request said is nobody's business but the reader's, and may be long: of its method only that there is one. */
+function toQuestion(line: AccessLine): object {
+  const { authority, method } = line;
+  return {
+    ...Object.fromEntries(Object.entries(line).filter(([field]) => OWN_FIELDS.includes(field))),
+    ...(method && { method: method.slice(0, MAX_METHOD) }),
+    ...(authority != null && authority.length <= MAX_HOST && { authority }),
+  };
 }
 
+const MAX_METHOD = 20;
 const MAX_HOST = 255;
 const STANDARD_STREAMS = ["/dev/stdout", "/dev/stderr"];
 
