@@ -24,6 +24,11 @@ export function keepRunning({ start, onRestart, onEnd }: KeepRunningOptions): Ke
   let timer: NodeJS.Timeout | undefined;
   let waitMs = 0;
   let isStopping = false;
+  const again = (how: string, startedAt: number) => {
+    waitMs = nextBackoff(waitMs, performance.now() - startedAt, ESSENTIAL);
+    if (onEnd(how, waitMs) === false) return;
+    timer = setTimeout(restart, waitMs);
+  };
   const run = () => {
     const startedAt = performance.now();
     const started = start();
@@ -31,13 +36,20 @@ export function keepRunning({ start, onRestart, onEnd }: KeepRunningOptions): Ke
     const ended = (how: string) => {
       if (child !== started) return;
       child = undefined;
-      if (isStopping) return;
-      waitMs = nextBackoff(waitMs, performance.now() - startedAt, ESSENTIAL);
-      if (onEnd(how, waitMs) === false) return;
-      timer = setTimeout(() => (run(), onRestart?.()), waitMs);
+      if (!isStopping) again(how, startedAt);
     };
     started.once("error", (error) => ended(error.message));
     started.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
+  };
+  // Nobody is there to catch what a timer throws: a log that can't be opened, say, must not end the one who keeps others running.
+  const restart = () => {
+    const startedAt = performance.now();
+    try {
+      run();
+    } catch (thrown) {
+      return again(thrown instanceof Error ? thrown.message : String(thrown), startedAt);
+    }
+    onRestart?.();
   };
   const retire = () => {
     isStopping = true;
