@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 const MAX_BYTES = 10 * 1024 * 1024;
@@ -18,10 +18,15 @@ export class LogFile {
     this.#bytes = fstatSync(this.#file).size;
   }
 
+  /** What can't be written, as on a full disk, is lost: whoever looks after processes must not end for their words. */
   write(chunk: Buffer | string): void {
     if (this.#file < 0) return;
-    if (this.#bytes + chunk.length > this.#maxBytes && this.#bytes > 0) this.#rotate();
-    this.#bytes += typeof chunk === "string" ? writeSync(this.#file, chunk) : writeSync(this.#file, chunk);
+    try {
+      if (this.#bytes + chunk.length > this.#maxBytes && this.#bytes > 0) this.#rotate();
+      this.#bytes += typeof chunk === "string" ? writeSync(this.#file, chunk) : writeSync(this.#file, chunk);
+    } catch {
+      // The next line may find room again.
+    }
   }
 
   close(): void {
@@ -29,10 +34,12 @@ export class LogFile {
     this.#file = -1;
   }
 
+  /** The old descriptor goes last: where no new one can be had, lines go on into it. */
   #rotate(): void {
+    if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.1`);
+    const next = openSync(this.#path, "a", 0o600);
     closeSync(this.#file);
-    renameSync(this.#path, `${this.#path}.1`);
-    this.#file = openSync(this.#path, "a", 0o600);
+    this.#file = next;
     this.#bytes = 0;
   }
 }

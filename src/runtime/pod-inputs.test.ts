@@ -220,6 +220,12 @@ describe("small parts", () => {
     expect(nextBackoff(60_000, 61_000)).toBe(1000);
   });
 
+  test("a log on a full disk loses lines, and ends nobody", () => {
+    const log = new LogFile("/dev/full");
+    expect(() => log.write("line\n")).not.toThrow();
+    log.close();
+  });
+
   test("a log at its size becomes .1, whose predecessor is dropped", () => {
     const folder = mkdtempSync(join(tmpdir(), "kumiko-log-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
