@@ -49,8 +49,11 @@ type Declared = Readonly<Partial<Record<Promised, readonly (string | readonly [k
 const declared: Readonly<Record<string, Declared & { readonly others?: Promised }>> = {
   "": {
     runs: ["ReplicationController", "PodTemplate"],
-    stores: ["PersistentVolumeClaim", "PersistentVolume"],
-    "cluster-only": ["Binding", "ComponentStatus", "Endpoints", "Event", "LimitRange", "Node", "ResourceQuota"],
+    stores: ["PersistentVolume"],
+    "cluster-only": [
+      ...["Binding", "ComponentStatus", "Endpoints", "Event", "LimitRange", "Node", "ResourceQuota"],
+      ["PersistentVolumeClaim", "where a Pod mounts it, a folder of this machine stands for it"],
+    ],
   },
   apps: { runs: ["DaemonSet", "ReplicaSet"], "cluster-only": ["ControllerRevision"] },
   batch: { runs: ["CronJob", "Job"] },

@@ -31,7 +31,7 @@ describe("a kind that is not read is spoken of by what it promises", () => {
     ["Service", "serving.knative.dev/v1", "warning", "not started"],
     ["VirtualService", "appmesh.k8s.aws/v1beta2", "warning", "no request takes its way"],
     ["HorizontalPodAutoscaler", "autoscaling/v2", "info", "as many replicas"],
-    ["PersistentVolumeClaim", "v1", "warning", "no storage"],
+    ["PersistentVolumeClaim", "v1", "info", "a folder of this machine stands for it"],
     ["Certificate", "cert-manager.io/v1", "warning", "no certificate"],
     ["Telemetry", "telemetry.istio.io/v1", "warning", "stay as MeshConfig says"],
     ["PodDisruptionBudget", "policy/v1", "info", "has an effect on Kubernetes only"],
