@@ -1,3 +1,4 @@
+import { matchesLabels } from "../mesh/index.ts";
 import type { ServiceBody } from "../schema/bodies.ts";
 import { bounded } from "./pause.ts";
 import type { DesiredPod } from "./pod.ts";
@@ -62,7 +63,7 @@ export async function findCalls(runs: readonly PodRun[], agent: ProxyControl, ta
         : [],
     );
     const isCalled = ({ pod }: PodRun) =>
-      selectors.some(({ namespace, labels }) => namespace === pod.namespace && labels !== undefined && matches(labels, pod.labels));
+      selectors.some(({ namespace, labels }) => namespace === pod.namespace && labels !== undefined && matchesLabels(labels, pod.labels));
     calls.set(run, new Set(runs.filter(isCalled)));
   };
   const ask = async (run: PodRun) => {
@@ -83,8 +84,4 @@ function namedHosts({ namespace, spec }: DesiredPod): readonly string[] {
       const [name, ns = namespace] = word.split(".");
       return `${name}.${ns}.svc.cluster.local`;
     });
-}
-
-function matches(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
