@@ -81,6 +81,7 @@ test("of proxies that are gone the newest logs stay, within bytes; one that is t
   }
   writeProxy("there", 10_000, 1);
   writeFileSync(join(folder, "there", "spec.json"), "{}");
+  writeFileSync(join(folder, "a stray file"), "x".repeat(10_000));
   dropOldProxies(folder, 900);
   expect(["oldest", "older", "new", "there"].filter((name) => existsSync(join(folder, name)))).toEqual(["older", "new", "there"]);
 });

@@ -7,7 +7,8 @@ const MAX_BYTES = 64_000_000;
 
 /** Removes the folders of proxies that are gone, oldest first, so many that those that stay take no more than `maxBytes`. */
 export function dropOldProxies(folder: string, maxBytes = MAX_BYTES): void {
-  const gone = readdirSync(folder).flatMap((name) => {
+  const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const gone = folders.flatMap(({ name }) => {
     const proxy = join(folder, name);
     return existsSync(join(proxy, "spec.json")) ? [] : [{ proxy, ...sizeOf(proxy) }];
   });

@@ -99,5 +99,6 @@ function followDiagnostics(found: readonly Diagnostic[], { pods, settings, place
   // At the start nobody needs to wait for what can't come; later on, what runs goes on.
   const missing = pods.isSettled ? [] : found.filter(({ code }) => code === "KMK2010");
   if (missing.length === 0) return teller.see(found);
-  void imagesWithoutCommand(settings.resources, settings.images).then((images) => fail(toMissingImages(missing, images, places.root)));
+  const images = imagesWithoutCommand(settings.resources, settings.images);
+  void images.then((named) => fail(toMissingImages(missing, named, places.root))).catch((thrown: unknown) => fail(MeshError.from(thrown)));
 }

@@ -45,6 +45,17 @@ describe("the same mesh without namespaces", () => {
     }
   });
 
+  test("so is one that is declared later, and those before it still are", async () => {
+    shop.mesh.edit("k8s/shop.yaml", (text) =>
+      text.replace(
+        "kind: ServiceAccount\nmetadata: { name: caller,",
+        "kind: Service\nmetadata: { name: added, namespace: shop }\nspec: { selector: { app: target }, ports: [{ name: http, port: 8080 }] }\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: { name: caller,",
+      ),
+    );
+    await waitFor("the new one is found", async () => (await shop.call("http://added:8080/")).error === undefined);
+    for (const host of ["added", "target"]) expect(await shop.call(`http://${host}:8080/`)).toMatchObject({ status: 200 });
+  });
+
   test("S1-03, DR17: the receiver learns the caller's SPIFFE id, and a forged one does not arrive", async () => {
     const address = await addressFor("caller.shop", target);
     const answer = await shop.call(`http://${address}/`, {
