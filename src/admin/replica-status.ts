@@ -1,3 +1,4 @@
+import { matchesLabels } from "../mesh/index.ts";
 import type { AdminBackend, HeldResource } from "./backend.ts";
 
 interface WorkloadSpec {
@@ -12,12 +13,12 @@ interface PodStatus {
 export function replicaStatus(backend: AdminBackend, { resource }: HeldResource): Readonly<Record<string, number>> | undefined {
   if (resource.kind !== "Deployment" && resource.kind !== "StatefulSet") return undefined;
   const { name, namespace } = resource.metadata;
-  const wanted = Object.entries((resource.body as WorkloadSpec).spec?.selector?.matchLabels ?? {});
+  const selector = (resource.body as WorkloadSpec).spec?.selector?.matchLabels ?? {};
   const pods = backend.list("Pod").filter(({ resource: pod }) => {
     const { metadata } = pod;
     // Two workloads may select by the same labels; a Pod is named for the one that made it.
     const isOwn = metadata.namespace === namespace && metadata.name.startsWith(`${name}-`);
-    return isOwn && wanted.every(([key, value]) => metadata.labels[key] === value);
+    return isOwn && matchesLabels(selector, metadata.labels);
   });
   const ready = pods.filter(isReady).length;
   return { replicas: pods.length, readyReplicas: ready, availableReplicas: ready };

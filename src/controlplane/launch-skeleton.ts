@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { matchesLabels } from "../mesh/index.ts";
 import { MeshError } from "../model/error.ts";
 import type { Resource } from "../model/resource.ts";
 import type { ResourcePath } from "../model/resource-path.ts";
@@ -78,7 +79,7 @@ function publishYaml(resources: readonly Resource[]): string {
   const gateways = resources.filter(({ kind }) => kind === "Gateway").map(({ body }) => (body as GatewayBody).spec);
   const lines = workloads(resources).flatMap(({ workload: { namespace, name }, pod }) => {
     if (pod.capture !== "gateway") return [];
-    const own = gateways.filter((spec) => Object.entries(spec?.selector ?? {}).every(([key, value]) => pod.labels[key] === value));
+    const own = gateways.filter((spec) => matchesLabels(spec?.selector ?? {}, pod.labels));
     const ports = new Set(own.flatMap((spec) => (spec?.servers ?? []).flatMap(({ port }) => port?.number ?? [])));
     return [...ports].map(
       (port) => `  - { gateway: ${namespace}/${name}, port: ${port}, on: "127.0.0.1:${port < UNPRIVILEGED ? port + 8000 : port}" }`,
