@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { authenticateLocalAgent, openAuthority, registerCa } from "../ca/index.ts";
@@ -63,11 +64,16 @@ async function startMachine(maxTtlMs = 3_600_000) {
   const server = new Server();
   registerCa(server, { authority, authenticate: authenticateLocalAgent(TRUST_DOMAIN) });
   const resources: Record<string, FakeResources> = {};
-  registerFakeAds(server, (nodeId) => resources[nodeId.split("~")[2] ?? ""] ?? {});
+  const metadata = new Map<string, JsonObject | undefined>();
+  registerFakeAds(server, ({ id: nodeId, metadata: told }) => {
+    const proxy = nodeId.split("~")[2] ?? "";
+    metadata.set(proxy, told);
+    return resources[proxy] ?? {};
+  });
   const socket = join(dir, "cp.sock");
   await new Promise<void>((resolve) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), () => resolve()));
   cleanups.push(() => server.forceShutdown());
-  return { dir, socket, server, resources };
+  return { dir, socket, server, resources, metadata };
 }
 
 type Machine = Awaited<ReturnType<typeof startMachine>>;
@@ -161,6 +167,24 @@ describe("an agent with real Envoys", () => {
     expect(second.envoy.pid).toBe(first.envoy.pid);
     expect(second.certificate).toEqual(first.certificate);
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(503);
+  });
+
+  test("a proxy whose services change keeps its Envoy, and the next agent goes on with the newest of them", async () => {
+    const machine = await startMachine();
+    const { agent, clientPort } = await startPair(machine);
+    const pid = statusOf(agent, "client")?.envoy.pid;
+    const newest = { ...spec("client"), localPorts: { "added:80": 31_000 }, localAddresses: { added: "127.70.0.1" } };
+    await agent.proxies.put(newest);
+    await until("it is connected again", () => statusOf(agent, "client")?.connected);
+    expect(machine.metadata.get("client.shop")).toMatchObject({ KUMIKO_LOCAL_PORTS: { "added:80": 31_000 } });
+    expect(statusOf(agent, "client")).toMatchObject({ ready: true, envoy: { pid, restarts: 0 } });
+    expect((await fetch(`http://127.0.0.1:${clientPort}/`)).status).toBe(200);
+    await agent.close();
+    machine.metadata.clear();
+    const next = await startTestAgent(machine, {});
+    await until("the next one tells it, too", () => machine.metadata.get("client.shop"));
+    expect(machine.metadata.get("client.shop")).toMatchObject({ KUMIKO_LOCAL_ADDRESSES: { added: "127.70.0.1" } });
+    expect(statusOf(next, "client")?.envoy.pid).toBe(pid);
   });
 
   test("an agent of another generation ends the Envoys that the earlier one left", async () => {

@@ -11,7 +11,7 @@ import { dropOldProxies } from "./old-proxies.ts";
 import type { OpenWork } from "./open-work.ts";
 import { makePrivateFolder, readJson, writePrivately } from "./private-files.ts";
 import { isAlive, isProcessId, signalProcess } from "./process-id.ts";
-import { type ProxySpec, readProxySpec } from "./proxy-spec.ts";
+import { fixedPart, type ProxySpec, readProxySpec } from "./proxy-spec.ts";
 import { type AgentEvent, FORGOTTEN, type ProxyStatus, WorkloadProxy } from "./workload-proxy.ts";
 
 export interface AgentOptions {
@@ -107,7 +107,10 @@ class Proxies implements ControlActions {
   async put(spec: ProxySpec): Promise<ProxyStatus> {
     return await this.#inTurn(keyOf(spec.namespace, spec.name), async () => {
       const existing = this.#proxies.get(keyOf(spec.namespace, spec.name));
-      if (existing !== undefined && isSame(existing.spec, spec)) return existing.status;
+      if (existing !== undefined && isSame(fixedPart(existing.spec), fixedPart(spec))) {
+        if (!isSame(existing.spec, spec)) this.#change(existing, spec);
+        return existing.status;
+      }
       // Envoy's node can't be changed while it runs.
       await existing?.remove();
       return (await this.#open(spec)).status;
@@ -148,9 +151,9 @@ class Proxies implements ControlActions {
   }
 
   async #open(spec: ProxySpec): Promise<WorkloadProxy> {
-    const { runDir, stateDir } = this.#options;
+    const { runDir } = this.#options;
     const key = keyOf(spec.namespace, spec.name);
-    const folder = join(stateDir, "proxies", `${spec.namespace}_${spec.name}`);
+    const folder = this.#folderOf(spec);
     const short = createHash("sha256").update(key).digest("hex").slice(0, 8);
     const proxy = new WorkloadProxy({
       spec,
@@ -164,10 +167,24 @@ class Proxies implements ControlActions {
       certificateTtlMs: this.#options.certificateTtlMs,
       observe: this.#options.observe ?? (() => {}),
     });
-    writePrivately(join(folder, "spec.json"), JSON.stringify({ generation: this.#generation, spec } satisfies KeptProxy));
+    this.#keep(spec);
     this.#proxies.set(key, proxy);
     await proxy.start();
     return proxy;
+  }
+
+  /** An agent that starts between the two steps goes on with the new one. */
+  #change(proxy: WorkloadProxy, spec: ProxySpec): void {
+    this.#keep(spec);
+    proxy.change(spec);
+  }
+
+  #keep(spec: ProxySpec): void {
+    writePrivately(join(this.#folderOf(spec), "spec.json"), JSON.stringify({ generation: this.#generation, spec } satisfies KeptProxy));
+  }
+
+  #folderOf({ namespace, name }: ProxySpec): string {
+    return join(this.#options.stateDir, "proxies", `${namespace}_${name}`);
   }
 
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {

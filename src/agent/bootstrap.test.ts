@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeBootstrap, nodeId } from "./bootstrap.ts";
+import { makeBootstrap, nodeId, nodeMetadata } from "./bootstrap.ts";
 import { defaultCacheDir, findEnvoy } from "./envoy-binary.ts";
 import type { ProxySpec } from "./proxy-spec.ts";
 
@@ -63,12 +63,20 @@ test("the node says what Istio's agent would say of the workload", () => {
         SERVICE_ACCOUNT: "users",
         INTERCEPTION_MODE: "REDIRECT",
         DNS_CAPTURE: "true",
-        KUMIKO_LOCAL_PORTS: { "b:80": 31_000 },
-        KUMIKO_LOCAL_ADDRESSES: { b: "127.70.0.1" },
-        KUMIKO_OUTSIDE_PORTS: { "c.com:443": 20_443 },
       },
     },
   });
+});
+
+test("what changes with the services is told to the control plane, and is no part of what Envoy starts with", () => {
+  expect(nodeMetadata(sidecar)).toMatchObject({
+    NAMESPACE: "shop",
+    KUMIKO_LOCAL_PORTS: { "b:80": 31_000 },
+    KUMIKO_LOCAL_ADDRESSES: { b: "127.70.0.1" },
+    KUMIKO_OUTSIDE_PORTS: { "c.com:443": 20_443 },
+  });
+  const { localPorts, localAddresses, outsidePorts } = { localPorts: {}, localAddresses: {}, outsidePorts: {} };
+  expect(makeBootstrap(inputs({ ...sidecar, localPorts, localAddresses, outsidePorts }))).toEqual(makeBootstrap(inputs(sidecar)));
 });
 
 test("admin is a socket for its owner only, and the proxy's own traffic is marked only where something is captured", () => {

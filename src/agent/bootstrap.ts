@@ -70,8 +70,21 @@ export function nodeId(spec: ProxySpec): string {
   return `${spec.type}~${spec.addresses[0] ?? "0.0.0.0"}~${spec.name}.${spec.namespace}~${spec.namespace}.svc.cluster.local`;
 }
 
-/** The node's metadata with Istio's keys, and ours for what stands for services where nothing is captured. */
+/**
+ * What the control plane is told of the node: Envoy's own metadata, and what stands for services where nothing is captured. The latter changes
+ * with every service; Envoy, whose node can't change while it runs, doesn't know of it.
+ */
 export function nodeMetadata(spec: ProxySpec) {
+  return {
+    ...ownMetadata(spec),
+    KUMIKO_LOCAL_PORTS: { ...spec.localPorts },
+    KUMIKO_LOCAL_ADDRESSES: { ...spec.localAddresses },
+    KUMIKO_OUTSIDE_PORTS: { ...spec.outsidePorts },
+  };
+}
+
+/** With Istio's keys. */
+function ownMetadata(spec: ProxySpec) {
   return {
     NAME: spec.name,
     NAMESPACE: spec.namespace,
@@ -82,9 +95,6 @@ export function nodeMetadata(spec: ProxySpec) {
     NETWORK: spec.network,
     INTERCEPTION_MODE: spec.capture === "redirect" ? "REDIRECT" : "NONE",
     DNS_CAPTURE: String(spec.dnsCapture),
-    KUMIKO_LOCAL_PORTS: { ...spec.localPorts },
-    KUMIKO_LOCAL_ADDRESSES: { ...spec.localAddresses },
-    KUMIKO_OUTSIDE_PORTS: { ...spec.outsidePorts },
   };
 }
 
@@ -94,7 +104,7 @@ function makeNode(spec: ProxySpec): object {
     id: nodeId(spec),
     cluster: `${spec.labels["app"] ?? spec.name}.${spec.namespace}`,
     locality: { region, zone, sub_zone: subZone },
-    metadata: nodeMetadata(spec),
+    metadata: ownMetadata(spec),
   };
 }
 

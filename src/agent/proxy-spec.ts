@@ -50,6 +50,11 @@ export function readProxySpec(namespace: string, name: string, body: unknown): P
   };
 }
 
+/** The spec as a new Envoy would need it: without what the control plane alone is told, which may change while Envoy runs. */
+export function fixedPart(spec: ProxySpec): ProxySpec {
+  return { ...spec, localPorts: {}, localAddresses: {}, outsidePorts: {} };
+}
+
 export function identityOfProxy(spec: Pick<ProxySpec, "namespace" | "serviceAccount">, trustDomain: TrustDomain): Identity {
   return { trustDomain, namespace: spec.namespace, serviceAccount: spec.serviceAccount };
 }

@@ -32,7 +32,8 @@ export interface SessionOptions {
   readonly connect: UpstreamOptions["connect"];
   readonly random: () => number;
   readonly node: string;
-  readonly nodeMetadata: JsonObject | undefined;
+  /** Read at each opening of a stream to the control plane. */
+  readonly nodeMetadata: () => JsonObject | undefined;
   readonly secrets: LocalSecrets;
   readonly mayServeStale: () => boolean;
   readonly cache: Cache;
@@ -117,6 +118,13 @@ export class RelaySession {
     this.#askCopy(request, known === undefined, passed);
   }
 
+  /** The node's metadata has changed: the control plane hears of it as the first thing of a stream; Envoy's own stream goes on. */
+  nodeChanged(): void {
+    if (this.#isEnded || this.#attempt === 0) return;
+    this.#attempt += 1;
+    this.#upstream.reopen();
+  }
+
   end(code = status.UNAVAILABLE, details = "the agent stops"): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -131,7 +139,7 @@ export class RelaySession {
       this.end(status.PERMISSION_DENIED, "this socket belongs to another proxy");
       return false;
     }
-    this.#node = vouchedNode(node, this.#options.nodeMetadata);
+    this.#node = node;
     return true;
   }
 
@@ -142,7 +150,7 @@ export class RelaySession {
   }
 
   #opening(): readonly Buffer[] {
-    let node = this.#node;
+    let node = this.#node && vouchedNode(this.#node, this.#options.nodeMetadata());
     const messages: Buffer[] = [];
     for (const subscription of this.#subscriptions.values()) {
       const message = subscription.open(node);

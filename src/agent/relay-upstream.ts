@@ -40,8 +40,9 @@ export class Upstream {
     return this.#isUp;
   }
 
+  /** Begins the stream, unless there is one. */
   open(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#call !== undefined) return;
     const { opening, onMessage } = this.#options;
     const started = this.#start();
     if (typeof started === "string") return this.#down(started);
@@ -65,6 +66,14 @@ export class Upstream {
     for (const message of opening()) call.write(message);
   }
 
+  /** Ends the stream and begins the next one at once: what a stream says first has changed. */
+  reopen(): void {
+    if (this.#isClosed) return;
+    const call = this.#leave();
+    this.open();
+    call?.cancel();
+  }
+
   /** False where there is no stream; what was said is then part of the next opening. */
   send(message: Buffer): boolean {
     if (this.#call === undefined) return false;
@@ -74,10 +83,16 @@ export class Upstream {
 
   close(): void {
     this.#isClosed = true;
+    this.#leave()?.cancel();
+  }
+
+  /** Hears nothing more of the stream, and doesn't try again. */
+  #leave(): Call | undefined {
     clearTimeout(this.#retry);
     const call = this.#call;
     this.#call = undefined;
-    call?.cancel();
+    this.#isUp = false;
+    return call;
   }
 
   #start(): { readonly call: Call; readonly client: Client } | string {

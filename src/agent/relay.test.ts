@@ -172,6 +172,33 @@ describe("the relay", () => {
     expect(service.status()[0]?.proxy.labels).toEqual({ app: "users" });
   });
 
+  test("tells metadata that has changed on a stream of its own: Envoy's goes on, and gets only what follows", async () => {
+    await start({ nodeMetadata: { LABELS: { app: "users" } } });
+    const client = envoy();
+    await startAs(client);
+    await until("all is acknowledged", () => service.status()[0]?.types.every(({ isSynced }) => isSynced));
+    const before = client.messagesReceived;
+    snapshot = snapshotOf(web("2"));
+    relay.setNodeMetadata({ LABELS: { app: "others" } });
+    const next = await client.next("route", 1);
+    expect(next.resources.map(({ name }) => name)).toEqual(["web"]);
+    await until("one stream is left", () => service.status().length === 1);
+    expect(service.status()[0]?.proxy.labels).toEqual({ app: "others" });
+    await until("it is acknowledged", () => service.status()[0]?.types.every(({ isSynced }) => isSynced));
+    expect(client.messagesReceived).toBe(before + 1);
+    expect(client.status).toBeUndefined();
+    expect(relayEvents.filter(({ kind }) => kind !== "ack")).toEqual([{ kind: "connected" }, { kind: "connected" }]);
+  });
+
+  test("tells the newest metadata, whatever came between its asking and the stream's beginning", async () => {
+    await start({ nodeMetadata: { LABELS: { app: "users" } } });
+    const client = envoy();
+    relay.setNodeMetadata({ LABELS: { app: "others" } });
+    client.subscribe("cluster");
+    await client.next("cluster");
+    expect(service.status().map(({ proxy }) => proxy.labels)).toEqual([{ app: "others" }]);
+  });
+
   test("ends a stream of garbage and serves the next", async () => {
     await start();
     const bad = envoy();

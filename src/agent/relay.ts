@@ -16,7 +16,7 @@ export interface RelayOptions {
   readonly upstream: { readonly connect: UpstreamOptions["connect"] };
   /** Envoy's node id; another one on this socket is refused. */
   readonly node: string;
-  /** What the control plane is told of the node, instead of what comes over the socket. */
+  /** What the control plane is told of the node at first, instead of what comes over the socket. @see Relay.setNodeMetadata */
   readonly nodeMetadata?: JsonObject;
   readonly secrets: LocalSecrets;
   /** True while a valid certificate is here: then the last good copy may be served without the control plane. */
@@ -40,6 +40,8 @@ export interface RelayStatus {
 
 export interface Relay {
   status(): RelayStatus;
+  /** Tells the control plane anew what the node is; Envoy hears only what follows from it. */
+  setNodeMetadata(metadata: JsonObject): void;
   close(): Promise<void>;
 }
 
@@ -61,12 +63,14 @@ class EnvoyRelay implements Relay {
     "grpc.max_concurrent_streams": 16,
   });
   readonly #cache: Cache;
+  #nodeMetadata: JsonObject | undefined;
   #session: RelaySession | undefined;
   #lastError: string | undefined;
   #save: NodeJS.Timeout | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#nodeMetadata = options.nodeMetadata;
     const { cache, problem } = Cache.open(options.cacheFile);
     this.#cache = cache;
     this.#lastError = problem;
@@ -99,6 +103,11 @@ class EnvoyRelay implements Relay {
     };
   }
 
+  setNodeMetadata(metadata: JsonObject): void {
+    this.#nodeMetadata = metadata;
+    this.#session?.nodeChanged();
+  }
+
   async close(): Promise<void> {
     this.#session?.end();
     clearTimeout(this.#save);
@@ -109,14 +118,14 @@ class EnvoyRelay implements Relay {
 
   #accept(call: EnvoyCall): void {
     call.on("error", () => undefined);
-    const { upstream, node, nodeMetadata, secrets, mayServeStale, random = Math.random } = this.#options;
+    const { upstream, node, secrets, mayServeStale, random = Math.random } = this.#options;
     const observe = (event: RelayEvent) => this.#observe(event);
     const session = new RelaySession({
       call,
       connect: upstream.connect,
       random,
       node,
-      nodeMetadata,
+      nodeMetadata: () => this.#nodeMetadata,
       secrets,
       mayServeStale,
       cache: this.#cache,

@@ -55,8 +55,8 @@ export const FORGOTTEN: readonly string[] = ["identity.json", "process.json", "s
 
 /** All that belongs to one workload: its keys, its secrets, its relay, its Envoy. */
 export class WorkloadProxy {
-  readonly spec: ProxySpec;
   readonly adminSocket: string;
+  #spec: ProxySpec;
   readonly #settings: WorkloadProxySettings;
   readonly #keys: WorkloadKeys;
   readonly #secrets: CertificateSecrets;
@@ -72,7 +72,7 @@ export class WorkloadProxy {
 
   constructor(settings: WorkloadProxySettings) {
     const { spec, runDir, stateDir, trustDomain } = settings;
-    this.spec = spec;
+    this.#spec = spec;
     this.#settings = settings;
     this.adminSocket = join(runDir, "admin.sock");
     const identity = identityOfProxy(spec, trustDomain);
@@ -103,9 +103,20 @@ export class WorkloadProxy {
     });
   }
 
+  get spec(): ProxySpec {
+    return this.#spec;
+  }
+
+  /** Takes a spec whose fixed part is the same: the control plane hears of it, Envoy only of what follows. @see fixedPart */
+  change(spec: ProxySpec): void {
+    this.#spec = spec;
+    this.#relay?.setNodeMetadata(nodeMetadata(spec));
+  }
+
   /** Adopts a running Envoy, else starts one as soon as there is a certificate. */
   async start(): Promise<void> {
-    const { spec, runDir, stateDir } = this.#settings;
+    const { spec } = this;
+    const { runDir, stateDir } = this.#settings;
     const socketPath = join(runDir, "xds.sock");
     const maxConnections = Math.min(spec.type === "router" ? GATEWAY_CONNECTIONS : SIDECAR_CONNECTIONS, Math.floor(fileLimit() / 2));
     const bootstrap = makeBootstrap({ spec, xdsSocket: socketPath, adminSocket: this.adminSocket, maxConnections });
@@ -166,7 +177,8 @@ export class WorkloadProxy {
   }
 
   get status(): ProxyStatus {
-    const { spec, envoyVersion, trustDomain } = this.#settings;
+    const { spec } = this;
+    const { envoyVersion, trustDomain } = this.#settings;
     const envoy = this.#envoy.state;
     const relay = this.#relay?.status();
     const certificate = this.#keys.current;

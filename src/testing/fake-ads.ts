@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { Server, ServerDuplexStream, ServiceDefinition } from "@grpc/grpc-js";
+import { type Node, NodeSchema } from "../gen/envoy/config/core/v3/base_pb.js";
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
@@ -30,16 +31,16 @@ const ADS: ServiceDefinition = {
   },
 };
 
-/** A control plane in its shortest form: fixed resources by node id, sent once to whoever asks. Returns the refusals that it got. */
-export function registerFakeAds(server: Server, resourcesFor: (nodeId: string) => FakeResources): { readonly nacks: readonly string[] } {
+/** A control plane in its shortest form: fixed resources by node, sent once to whoever asks. Returns the refusals that it got. */
+export function registerFakeAds(server: Server, resourcesFor: (node: Node) => FakeResources): { readonly nacks: readonly string[] } {
   const nacks: string[] = [];
   server.addService(ADS, {
     deltaAggregatedResources(stream: Stream) {
-      let nodeId = "";
+      let node = create(NodeSchema);
       stream.on("data", (request: DeltaDiscoveryRequest) => {
         if (request.errorDetail !== undefined) nacks.push(request.errorDetail.message);
-        nodeId = request.node?.id ?? nodeId;
-        if (request.responseNonce === "") stream.write(toResponse(request.typeUrl, resourcesFor(nodeId)[request.typeUrl] ?? {}));
+        node = request.node ?? node;
+        if (request.responseNonce === "") stream.write(toResponse(request.typeUrl, resourcesFor(node)[request.typeUrl] ?? {}));
       });
       stream.on("error", () => undefined);
       stream.on("end", () => stream.end());

@@ -1,13 +1,30 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { http } from "./harness/http.ts";
 import { kumiko, prepareFolder, type RunningMesh, startIn } from "./harness/mesh.ts";
-import { echoOf, type Shop, shopOn } from "./harness/shop.ts";
+import { type CallAnswer, echoOf, type Shop, shopOn } from "./harness/shop.ts";
 import { findProcesses, remains } from "./harness/traces.ts";
 import { waitFor } from "./harness/wait.ts";
+import { openWebSocket } from "./harness/websocket.ts";
 
 const PORTS = ["--mode", "ports"];
+
+/** Calls one after another until it is stopped. */
+function keepCalling(call: () => Promise<CallAnswer>) {
+  let isStopped = false;
+  const failed: unknown[] = [];
+  const run = async () => {
+    for (let made = 0; ; made++) {
+      if (isStopped) return { made, failed };
+      const answer = await call().catch((thrown: unknown) => ({ status: undefined, thrown: String(thrown) }));
+      if (answer.status !== 200) failed.push(answer);
+    }
+  };
+  const running = run();
+  return { stop: () => ((isStopped = true), running) };
+}
 
 describe("the same mesh without namespaces", () => {
   let shop: Shop;
@@ -45,15 +62,35 @@ describe("the same mesh without namespaces", () => {
     }
   });
 
-  test("so is one that is declared later, and those before it still are", async () => {
-    shop.mesh.edit("k8s/shop.yaml", (text) =>
-      text.replace(
-        "kind: ServiceAccount\nmetadata: { name: caller,",
-        "kind: Service\nmetadata: { name: added, namespace: shop }\nspec: { selector: { app: target }, ports: [{ name: http, port: 8080 }] }\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: { name: caller,",
-      ),
-    );
-    await waitFor("the new one is found", async () => (await shop.call("http://added:8080/")).error === undefined);
-    for (const host of ["added", "target"]) expect(await shop.call(`http://${host}:8080/`)).toMatchObject({ status: 200 });
+  /** A further Service in front of the same Pods, or none. */
+  function declareAdded(port: string | undefined): void {
+    const file = join(shop.mesh.dir, "k8s/added.yaml");
+    if (port === undefined) return rmSync(file);
+    const spec = `{ selector: { app: target }, ports: [${port}] }`;
+    writeFileSync(file, `apiVersion: v1\nkind: Service\nmetadata: { name: added, namespace: shop }\nspec: ${spec}\n`);
+  }
+
+  test("a service that is added, changed and removed while others are called cuts no stream and fails no request", async () => {
+    const [address, listens] = (await addressFor("caller.shop", target)).split(":");
+    const socket = await openWebSocket("target:8080", "/", Number(listens), {}, address);
+    onTestFinished(() => socket.close());
+    const envoys = findProcesses(shop.mesh.pid, /envoy/);
+    const steady = keepCalling(() => shop.call("http://target:8080/"));
+    const answers = async (url: string) => (await shop.call(url)).status === 200;
+    const steps = [
+      { what: "added", port: "{ name: http, port: 8080 }", isDone: () => answers("http://added:8080/") },
+      { what: "changed", port: "{ name: http, port: 8081, targetPort: 8080 }", isDone: () => answers("http://added:8081/") },
+      { what: "removed", port: undefined, isDone: async () => (await shop.call("http://added:8081/")).error === "ENOTFOUND" },
+    ];
+    for (const { what, port, isDone } of steps) {
+      declareAdded(port);
+      await waitFor(`it is ${what}`, isDone);
+      expect(await socket.ask(what)).toBe(what);
+    }
+    const { made, failed } = await steady.stop();
+    expect(failed).toEqual([]);
+    expect(made).toBeGreaterThan(steps.length);
+    expect(findProcesses(shop.mesh.pid, /envoy/)).toEqual(envoys);
   });
 
   test("S1-03, DR17: the receiver learns the caller's SPIFFE id, and a forged one does not arrive", async () => {

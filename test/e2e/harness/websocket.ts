@@ -8,16 +8,17 @@ export interface WebSocketClient {
   close(): void;
 }
 
-/** A WebSocket (RFC 6455) to 127.0.0.1 with a Host header of its own, which the platform's client does not offer. */
+/** A WebSocket (RFC 6455) to a loopback address with a Host header of its own, which the platform's client does not offer. */
 export function openWebSocket(
   host: string,
   path: string,
   port: number,
   headers: Readonly<Record<string, string>> = {},
+  address = "127.0.0.1",
 ): Promise<WebSocketClient> {
   const { promise, resolve, reject } = Promise.withResolvers<WebSocketClient>();
   const sent = request({
-    host: "127.0.0.1",
+    host: address,
     port,
     path,
     headers: {
