@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../model/error.ts";
-import { boundLog } from "./bounded-log.ts";
+import { keepLogBounded } from "./bounded-log.ts";
 import { readJson, writePrivately } from "./private-files.ts";
 import { type OpenWork, parseOpenWork, OPEN_WORK_PATH } from "./open-work.ts";
 import { findProcess, isAlive, isProcessId, type ProcessId, signalProcess } from "./process-id.ts";
@@ -44,7 +44,6 @@ const DRAIN_TIME_S = 45;
 const QUIT_MS = 2000;
 const TERM_MS = 3000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const MAX_LOG_BYTES = 10_000_000;
 
 /**
  * Keeps one Envoy running. It is detached, so that it outlives the agent; a new agent adopts it by pid and start time. One that dies is
@@ -184,16 +183,8 @@ export class EnvoyProcess {
   }
 
   #openLog(): number {
-    this.#boundLog();
+    keepLogBounded(this.#settings.logFile);
     return openSync(this.#settings.logFile, "a", 0o600);
-  }
-
-  #boundLog(): void {
-    try {
-      boundLog(this.#settings.logFile, MAX_LOG_BYTES);
-    } catch {
-      // A full disk, or a folder that is gone: no reason to stop looking after Envoy.
-    }
   }
 
   #lastLogLine(): string {
@@ -218,7 +209,7 @@ export class EnvoyProcess {
 
   async #look(): Promise<void> {
     this.#check();
-    this.#boundLog();
+    keepLogBounded(this.#settings.logFile);
     if (this.#process !== undefined) await this.#checkLive(this.#process);
     this.#watch();
   }

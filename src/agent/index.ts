@@ -4,6 +4,7 @@
  */
 export { isReadableAdminPath, readAdmin } from "./admin-relay.ts";
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+export { keepLogBounded } from "./bounded-log.ts";
 export { type BootstrapInputs, makeBootstrap, nodeId } from "./bootstrap.ts";
 export { CALLED_HOSTS_PATH, parseCalledHosts } from "./called-hosts.ts";
 export type { ControlPlaneAddress, ControlPlaneLink } from "./control-plane.ts";

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { keepLogBounded } from "../agent/index.ts";
 import { MeshError } from "../model/error.ts";
 import type { Environment, Places } from "./config.ts";
 import type { LaunchSettings } from "./launch-settings.ts";
@@ -16,6 +17,7 @@ export async function prepare(settings: LaunchSettings, places: Places, environm
   const logFile = join(places.state, "logs", "prepare.log");
   const { code, output } = await runToEnd(program, args, places.root, programEnvironment(settings, environment));
   appendFileSync(logFile, output, { mode: 0o600 });
+  keepLogBounded(logFile);
   if (code === 0) return;
   const lastLines = output.trimEnd().split("\n").slice(-5).join("\n");
   throw new MeshError("io", `prepare failed (${code}): ${settings.prepare.join(" ")}\n${lastLines}`, { help: `cat ${logFile}` });

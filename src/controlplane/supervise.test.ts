@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -89,6 +89,13 @@ test("stop doesn't wait for its grace period where the person doesn't", async ()
   impatience.abort();
   await stopped;
   expect(child.pid()).toBeUndefined();
+});
+
+test("the log of one that says much stays within a bound", async () => {
+  const log = join(folder, "log");
+  start("console.log('x'.repeat(11_000_000)); setInterval(() => {}, 1000)");
+  await until("it is cut", () => existsSync(`${log}.1`) && statSync(log).size === 0);
+  expect(statSync(`${log}.1`).size).toBeGreaterThanOrEqual(10_000_000);
 });
 
 test("the log is for its owner only", async () => {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { keepLogBounded } from "../agent/index.ts";
 import { endChild, keepRunning } from "../runtime/index.ts";
 
 export interface SuperviseOptions {
@@ -7,7 +8,7 @@ export interface SuperviseOptions {
   readonly command: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Output goes to the end of this file (0600). */
+  /** Output goes to the end of this file (0600), whose older part goes to `FILE.1` when it grows large. */
   readonly logFile: string;
   /** Says that the process ended by itself and when it starts again. */
   readonly onEnd: (how: string, againInMs: number) => void;
@@ -20,6 +21,8 @@ export interface Supervised {
   /** Ends the process for good: SIGTERM, after the grace period, or with the signal, SIGKILL. */
   stop(graceMs: number, atOnce?: AbortSignal): Promise<void>;
 }
+
+const LOOK_MS = 1000;
 
 /** Keeps one process running that writes its log itself. */
 export function supervise({ command, env, cwd, logFile, onEnd }: SuperviseOptions): Supervised {
@@ -34,9 +37,13 @@ export function supervise({ command, env, cwd, logFile, onEnd }: SuperviseOption
     },
     onEnd: (how, againInMs) => onEnd(how, againInMs),
   });
+  const look = setInterval(() => keepLogBounded(logFile), LOOK_MS).unref();
   return {
     pid: () => kept.child()?.pid,
     retire: () => kept.retire(),
-    stop: (graceMs, atOnce) => kept.stop((child) => endChild(child, graceMs, atOnce)),
+    async stop(graceMs, atOnce) {
+      await kept.stop((child) => endChild(child, graceMs, atOnce));
+      clearInterval(look);
+    },
   };
 }
