@@ -50,17 +50,25 @@ cover() {
   fi
 }
 
+# overlay FOLDER LAYERS POINT: shows a folder, and changes to it go to LAYERS. Paths may hold what separates or escapes in a mount's options: none
+# is named there.
+overlay() {
+  mkdir -p "$3" "$2/lower" "$2/upper" "$2/work"
+  mount --bind "$1" "$2/lower"
+  (cd "$2" && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work kumiko-rw "$3")
+  umount "$2/lower"
+}
+
 # Changes to a folder go to memory, and are gone with the root.
 scratch() {
-  layers="$root/.kumiko/overlay/$2"
-  mkdir -p "$root$1" "$layers/upper" "$layers/work"
-  mount -t overlay -o "lowerdir=$1,upperdir=$layers/upper,workdir=$layers/work" kumiko-rw "$root$1"
+  overlay "$1" "$root/.kumiko/overlay/$2" "$root$1"
 }
 
 # Whoever owns a file may change it, whatever his capabilities: all that is shown becomes read-only. What can't is hidden.
 settle() {
   while read -r id parent device from point options rest; do
-    point=$(printf %b "$point")
+    point=$(printf %b. "$point")
+    point=\${point%.}
     case "$point" in "$root"/*) ;; *) continue ;; esac
     case "$rest" in *"- "*" kumiko-rw "*) continue ;; esac
     case "$rest" in *"- devtmpfs "*) continue ;; esac

@@ -57,17 +57,11 @@ export function sandboxScript(script: SandboxScript): string {
  * `bind VOLUME PATH NUMBER`: what isn't there is made, in an overlay where a folder of the machine is shown, so that nothing appears in its file
  * system. A volume's folder is made in the volume.
  */
-const PLACE = `overlay() {
-  layers="/.kumiko/overlay/$2"
-  mkdir -p "$layers/upper" "$layers/work"
-  mount -t overlay -o "lowerdir=$1,upperdir=$layers/upper,workdir=$layers/work" kumiko-rw "$1"
-}
-
-place() {
+const PLACE = `place() {
   [ ! -d "$1" ] || return 0
   mkdir -p "$1" 2>/dev/null && return 0
   base=$(dirname "$1"); while [ ! -d "$base" ]; do base=$(dirname "$base"); done
-  overlay "$base" "$2"
+  overlay "$base" "/.kumiko/overlay/$2" "$base"
   mkdir -p "$1"
 }
 
@@ -78,7 +72,7 @@ bind() {
   elif [ ! -e "$2" ]; then
     folder=$(dirname "$2")
     place "$folder" "$3"
-    touch "$2" 2>/dev/null || { overlay "$folder" "$3-file"; touch "$2"; }
+    touch "$2" 2>/dev/null || { overlay "$folder" "/.kumiko/overlay/$3-file" "$folder"; touch "$2"; }
   fi
   mount --bind "$1" "$2"
 }
