@@ -1,7 +1,8 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { boundLog } from "../agent/bounded-log.ts";
 import { followFile, tailOf } from "./tail.ts";
 
 let folder: string;
@@ -32,16 +33,75 @@ describe("tailOf", () => {
   });
 });
 
-test("followFile hands over what is added, also after the file was rotated, until the signal", async () => {
-  writeFileSync(file, "old\n");
-  const controller = new AbortController();
-  let text = "";
-  const done = followFile(file, 4, (part) => (text += part), controller.signal);
-  appendFileSync(file, "new\n");
-  await vi.waitFor(() => expect(text).toBe("new\n"), { timeout: 10_000 });
-  renameSync(file, `${file}.1`);
-  writeFileSync(file, "after the rotation\n");
-  await vi.waitFor(() => expect(text).toBe("new\nafter the rotation\n"), { timeout: 10_000 });
-  controller.abort();
-  await done;
+describe("followFile", () => {
+  const OLD = Array.from({ length: 2000 }, (_, i) => `old ${i}\n`).join("");
+  const LONG = `${"longer than all that was there before ".repeat(1000)}\n`;
+  let text: string;
+
+  /** Follows from the end of what is there. */
+  function follow(): void {
+    const controller = new AbortController();
+    text = "";
+    const done = followFile(file, tailOf(file, undefined).end, (part) => (text += part), controller.signal);
+    onTestFinished(() => {
+      controller.abort();
+      return done;
+    });
+  }
+  const handedOver = (all: string) => vi.waitFor(() => expect(text).toBe(all), { timeout: 10_000 });
+
+  const CUTS = [
+    {
+      how: "another file takes its place",
+      cut: () => {
+        renameSync(file, `${file}.1`);
+        writeFileSync(file, "");
+      },
+    },
+    { how: "its end is kept, and it is cut", cut: () => expect(boundLog(file, 8000)).toBe(true) },
+  ];
+  test.each(CUTS)("hands over all that is added, until the signal, when $how", async ({ cut }) => {
+    writeFileSync(file, OLD);
+    follow();
+    appendFileSync(file, "new\n");
+    await handedOver("new\n");
+    appendFileSync(file, "last\n");
+    cut();
+    await handedOver("new\nlast\n");
+    appendFileSync(file, "next\n");
+    await handedOver("new\nlast\nnext\n");
+    expect(text).not.toContain("old");
+  });
+
+  test.each(CUTS)("also where it is longer again by the next look, after that $how", async ({ cut }) => {
+    writeFileSync(file, OLD);
+    follow();
+    appendFileSync(file, "new\n");
+    await handedOver("new\n");
+    appendFileSync(file, "last\n");
+    cut();
+    appendFileSync(file, LONG);
+    await handedOver(`new\nlast\n${LONG}`);
+    expect(text).not.toContain("old");
+  });
+
+  test("a file that was cut with nothing kept is read from its start", async () => {
+    writeFileSync(file, OLD);
+    follow();
+    truncateSync(file);
+    appendFileSync(file, "n\n");
+    await handedOver("n\n");
+    expect(text).toBe("n\n");
+  });
+
+  test("a file that is gone for a moment is read when it is back", async () => {
+    writeFileSync(file, OLD);
+    follow();
+    renameSync(file, `${file}.1`);
+    appendFileSync(`${file}.1`, "last\n");
+    await handedOver("last\n");
+    writeFileSync(file, "new\n");
+    await handedOver("last\nnew\n");
+    expect(text).not.toContain("old");
+  });
 });

@@ -1,9 +1,11 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { pause } from "../runtime/pause.ts";
 
 const PIECE_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
 const LOOK_AGAIN_MS = 200;
+/** So much of a log is found once in it: its lines have times. */
+const MARK_BYTES = 4096;
 
 /** The last `lines` of a file, all of it where that is undefined; `end` is the place up to which it was read. */
 export function tailOf(file: string, lines: number | undefined): { readonly text: string; readonly end: number } {
@@ -38,23 +40,85 @@ function read(handle: number, start: number, end: number): Buffer {
   return piece.subarray(0, bytes);
 }
 
-/** Hands over what is added to a file until the signal; a file that was replaced (rotated) or cut is read from its start. */
+/**
+ * Hands over what is added to a file until the signal. One that is replaced (`LogFile`) or cut (`boundLog`) is read to its end before, and the
+ * next from its start.
+ */
 export async function followFile(file: string, from: number, write: (text: string) => void, signal: AbortSignal): Promise<void> {
-  let { ino } = statSync(file);
-  let at = from;
+  const followed = new FollowedFile(file, from);
   const decoder = new TextDecoder();
-  while (!signal.aborted) {
-    const now = statSync(file, { throwIfNoEntry: false });
-    if (now !== undefined) {
-      if (now.ino !== ino || now.size < at) [ino, at] = [now.ino, 0];
-      if (now.size > at) {
-        const handle = openSync(file, "r");
-        const piece = read(handle, at, Math.min(now.size, at + 16 * PIECE_BYTES));
-        closeSync(handle);
-        at += piece.length;
-        write(decoder.decode(piece, { stream: true }));
-      }
+  try {
+    while (!signal.aborted) {
+      for (const piece of followed.added()) write(decoder.decode(piece, { stream: true }));
+      await pause(LOOK_AGAIN_MS, signal);
     }
-    await pause(LOOK_AGAIN_MS, signal);
+  } finally {
+    followed.close();
+  }
+}
+
+/** A file that others write, read from a place on. It stays open, so that one that is replaced can still be read to its end. */
+class FollowedFile {
+  readonly #file: string;
+  #handle: number;
+  #at: number;
+  /** What stands before the place, by which it is found again. */
+  #before: Buffer;
+
+  constructor(file: string, from: number) {
+    this.#file = file;
+    this.#handle = openSync(file, "r");
+    this.#at = from;
+    this.#before = read(this.#handle, Math.max(0, from - MARK_BYTES), from);
+  }
+
+  close(): void {
+    closeSync(this.#handle);
+  }
+
+  /** All that was added since the last time, piece by piece. */
+  *added(): Iterable<Buffer> {
+    const now = statSync(this.#file, { throwIfNoEntry: false });
+    // Asked before the rest is read: nothing is written to a file that has been replaced.
+    const isReplaced = now !== undefined && now.ino !== fstatSync(this.#handle).ino;
+    if (this.#isCut()) {
+      yield* this.#kept();
+      this.#start();
+    }
+    yield* this.#rest();
+    if (!isReplaced) return;
+    this.close();
+    this.#handle = openSync(this.#file, "r");
+    this.#start();
+    yield* this.#rest();
+  }
+
+  #start(): void {
+    this.#at = 0;
+    this.#before = Buffer.alloc(0);
+  }
+
+  /** It may have grown beyond the place again. */
+  #isCut(): boolean {
+    return !read(this.#handle, this.#at - this.#before.length, this.#at).equals(this.#before);
+  }
+
+  /** What was added before the cut and wasn't read: whoever cuts a log keeps its last part in `FILE.1`. */
+  #kept(): readonly Buffer[] {
+    try {
+      const kept = readFileSync(`${this.#file}.1`);
+      const found = kept.indexOf(this.#before);
+      return found < 0 ? [] : [kept.subarray(found + this.#before.length)];
+    } catch {
+      return [];
+    }
+  }
+
+  *#rest(): Iterable<Buffer> {
+    for (let piece; (piece = read(this.#handle, this.#at, this.#at + PIECE_BYTES)).length > 0; ) {
+      this.#at += piece.length;
+      this.#before = Buffer.concat([this.#before, piece]).subarray(-MARK_BYTES);
+      yield piece;
+    }
   }
 }
