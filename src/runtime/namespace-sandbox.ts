@@ -21,7 +21,7 @@ export interface NamespaceOptions {
   /** Folders of claims, which stay when pods go. */
   readonly claims: string;
   /** What a pod's programs find of the machine's file system. */
-  readonly view: (pod: DesiredPod) => readonly ViewStep[];
+  readonly view: (pod: DesiredPod) => Promise<readonly ViewStep[]>;
 }
 
 const SETUP_MS = 20_000;
@@ -64,7 +64,7 @@ async function startSandbox(pod: DesiredPod, volumes: VolumeMounts, place: Place
     address,
     namespace: pod.namespace,
     capture: pod.capture,
-    view: options.view(pod),
+    view: await options.view(pod),
     volumes,
     claimFolder: (claim) => makeFolder(join(options.claims, claim)),
   });

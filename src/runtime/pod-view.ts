@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { findImage, toEntry } from "./container-command.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import type { Container, DesiredPod } from "./pod.ts";
+import type { PrivateFolders } from "./private-folders.ts";
 import { SYSTEM_FOLDERS } from "./root-script.ts";
 
 export interface ViewOptions {
@@ -16,6 +17,7 @@ export interface ViewOptions {
   readonly images: Readonly<Record<string, ImageCommand>>;
   /** PATH of the applications. */
   readonly path: string;
+  readonly privateFolders: PrivateFolders;
 }
 
 /** One step on the way to a pod's file system; parents come before children. */
@@ -28,8 +30,8 @@ export interface ViewStep {
  * What a pod's programs find of the machine's file system beside the system's own folders: their images' folders, the programs that they run,
  * and what `kumiko.yaml` mounts, which alone may show what is hidden otherwise.
  */
-export function toPodView(pod: DesiredPod, options: ViewOptions): readonly ViewStep[] {
-  const { folder, visible, hidden, images } = options;
+export async function toPodView(pod: DesiredPod, options: ViewOptions): Promise<readonly ViewStep[]> {
+  const { folder, visible, hidden, images, privateFolders } = options;
   const places = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) => {
     const image = findImage(images, container.image ?? "");
     const workingDir = resolve(folder, image?.workingDir ?? ".");
@@ -37,7 +39,8 @@ export function toPodView(pod: DesiredPod, options: ViewOptions): readonly ViewS
   });
   const workingDirs = places.map(({ workingDir }) => workingDir);
   const programs = places.flatMap((place) => place.programs);
-  const covered = [...hidden, ...[folder, ...visible, ...workingDirs, ...programs].flatMap((path) => findPrivate(path))];
+  const found = await Promise.all([folder, ...visible, ...workingDirs, ...programs].map((path) => privateFolders.in(path)));
+  const covered = [...hidden, ...found.flat()];
   // A manifest's command must not show what is covered: only kumiko.yaml may.
   const open = programs.filter((path) => !covered.some((closed) => isUnder(path, closed)));
   const shown = [...visible, ...workingDirs, ...open].filter((path) => path !== "/");
@@ -108,25 +111,6 @@ function installation(programs: string): readonly string[] {
   if (basename(programs) === "shims" && above !== homedir()) return [above];
   if (basename(programs) !== "bin") return [programs];
   return [programs, ...["lib", "lib64", "libexec"].map((name) => join(above, name)).filter((path) => existsSync(path))];
-}
-
-const PRIVATE = new Set([".kumiko", ".git"]);
-const MAX_DEPTH = 6;
-
-/** Folders with the state of a mesh, keys included, or with a repository's settings and history. */
-function findPrivate(folder: string, depth = 0): readonly string[] {
-  if (depth > MAX_DEPTH || basename(folder) === "node_modules") return [];
-  let entries: readonly { readonly name: string; isDirectory(): boolean }[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
-  return entries.flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (PRIVATE.has(entry.name)) return [path];
-    return entry.isDirectory() ? findPrivate(path, depth + 1) : [];
-  });
 }
 
 function withRealPath(path: string): readonly string[] {

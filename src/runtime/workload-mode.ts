@@ -7,6 +7,7 @@ import { createNamespaceSandboxes } from "./namespace-sandbox.ts";
 import type { DesiredPod } from "./pod.ts";
 import { createLocalPorts, fixedPorts, namespacePorts, type PodPorts } from "./pod-ports.ts";
 import { toPodView } from "./pod-view.ts";
+import { PrivateFolders } from "./private-folders.ts";
 import { createPortSandboxes } from "./port-sandbox.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
 import { toOutsideTable } from "./outside-table.ts";
@@ -53,7 +54,8 @@ export function workloadMode(options: WorkloadModeOptions, outside: OutsideWorld
   if (options.mode === "ports") return onLoopback(options, outside);
   const { runDir, stateDir, folder, visible, images } = options;
   const hidden = [runDir, stateDir, ...options.hidden];
-  const view = (pod: DesiredPod) => toPodView(pod, { folder, visible, hidden, images, path: options.path });
+  const privateFolders = new PrivateFolders();
+  const view = (pod: DesiredPod) => toPodView(pod, { folder, visible, hidden, images, path: options.path, privateFolders });
   return {
     sandboxes: createNamespaceSandboxes({ runDir, view, claims: join(stateDir, "claims") }),
     ports: namespacePorts,
