@@ -1,7 +1,7 @@
 import { OriginTable, type ProxyLogLine, verdictOf } from "../evaluate/index.ts";
 import type { Origin } from "../model/origin.ts";
 import { formatPosition, type SourcePosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared, formatRef } from "../model/resource.ts";
 import type { ProxyConfig } from "./backend.ts";
 import { Refusal } from "./status-object.ts";
 
@@ -41,13 +41,17 @@ export function decidersOf(lines: unknown, proxy: Workload, { snapshot, locate, 
 
 /** Of one resource the first line: a policy with ten rules of which none matched is one reason, not ten. */
 function toDeciders(because: readonly (Origin | string)[], locate: ProxyConfig["locate"]): readonly Decider[] {
-  const first = new Map<string, SourcePosition | undefined>();
+  const first = new Map<string, { readonly resource: string; readonly position: SourcePosition | undefined }>();
   for (const origin of because) {
-    const [resource, position] = typeof origin === "string" ? [origin, undefined] : [formatRef(origin.ref), locate(origin)];
-    const known = first.get(resource);
-    if (known === undefined || (position !== undefined && position.line < known.line)) first.set(resource, position);
+    const [key, resource] = typeof origin === "string" ? [origin, origin] : [formatRef(origin.ref), formatDeclared(origin.ref)];
+    const position = typeof origin === "string" ? undefined : locate(origin);
+    const known = first.get(key)?.position;
+    if (known === undefined || (position !== undefined && position.line < known.line)) first.set(key, { resource, position });
   }
-  return [...first].map(([resource, position]) => ({ resource, source: position === undefined ? "" : formatPosition(position) }));
+  return [...first.values()].map(({ resource, position }) => ({
+    resource,
+    source: position === undefined ? "" : formatPosition(position),
+  }));
 }
 
 /** What failed further on is the business of whoever made the cluster. */

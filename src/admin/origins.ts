@@ -1,6 +1,6 @@
 import type { Origin } from "../model/origin.ts";
 import { formatPosition, type SourcePosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 
 export interface Source {
@@ -21,7 +21,7 @@ export function sourceOf(resource: EnvoyResource, path: string, locate: Locate):
     const origin = resource.origins.get(at)?.[0];
     if (origin !== undefined) {
       const position = locate(origin);
-      return { resource: formatRef(origin.ref), source: position === undefined ? "" : formatPosition(position) };
+      return { resource: formatDeclared(origin.ref), source: position === undefined ? "" : formatPosition(position) };
     }
     if (at === "") return { resource: "", source: "" };
   }

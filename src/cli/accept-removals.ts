@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { printable } from "../base/printable.ts";
 import type { HeldRemoval } from "../admin/backend.ts";
 import { MeshError } from "../model/error.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 import { type Client, connectClient } from "./client.ts";
 import { defineCommand } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -57,7 +57,7 @@ async function release(client: Client, files: readonly string[] | undefined, dry
 function writeText(items: readonly HeldRemoval[], dryRun: boolean, io: Io): void {
   for (const { resource, file } of items)
     io.stdout.write(
-      printable(`${formatRef(resource)} ${dryRun ? "would go" : "released"} (it was in ${renderPlace(file, io.cwd)})`) + "\n",
+      printable(`${formatDeclared(resource)} ${dryRun ? "would go" : "released"} (it was in ${renderPlace(file, io.cwd)})`) + "\n",
     );
   if (items.length === 0) io.stdout.write("nothing is held back\n");
 }

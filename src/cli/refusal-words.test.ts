@@ -10,6 +10,7 @@ test.each<{ readonly line: Ending; readonly why: string | RegExp }>([
   { line: {}, why: "" },
   { line: rbac("none"), why: "denied: no AuthorizationPolicy allows it" },
   { line: rbac("ns[shop]-policy[users]-rule[1]"), why: "denied by AuthorizationPolicy shop/users, rule 2" },
+  { line: rbac("ns[shop]-policy[users~2]-rule[0]"), why: "denied by AuthorizationPolicy shop/users, rule 1" },
   { line: rbac("ns[shop]-policy[users]"), why: "denied by AuthorizationPolicy shop/users" },
   {
     line: { response_flags: "-", connection_termination_details: "rbac_access_denied_matched_policy[none]" },

@@ -1,3 +1,5 @@
+import { declaredName } from "../model/resource.ts";
+
 /** As much of a line of a proxy's access log as says how a request or connection ended. */
 export interface Ending {
   readonly response_flags?: string | null;
@@ -83,7 +85,7 @@ function policyWords({ response_code_details: details, connection_termination_de
   if (policy === undefined) return undefined;
   const [, namespace, name, rule] = /^ns\[(.*?)\]-policy\[(.*?)\](?:-rule\[(\d+)\])?/.exec(policy) ?? [];
   if (name === undefined) return "denied: no AuthorizationPolicy allows it";
-  return `denied by AuthorizationPolicy ${namespace}/${name}${rule === undefined ? "" : `, rule ${Number(rule) + 1}`}`;
+  return `denied by AuthorizationPolicy ${namespace}/${declaredName(name)}${rule === undefined ? "" : `, rule ${Number(rule) + 1}`}`;
 }
 
 function detailWords({ response_code_details: details }: Ending): string | undefined {

@@ -4,7 +4,7 @@ import { printable, printableLines } from "../base/printable.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
 import { formatPosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 export type Paint = (text: string, style: Style) => string;
@@ -109,9 +109,9 @@ export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint, cwd = "/"
   const { code, severity, message, help, resource, position, related = [] } = diagnostic;
   const where = position === undefined ? "" : `${renderPlace(formatPosition(position), cwd)}:${position.column}: `;
   const style = severity === "error" ? "red" : severity === "warning" ? "yellow" : "cyan";
-  const what = resource === undefined ? "" : ` ${formatRef(resource)}`;
+  const what = resource === undefined ? "" : ` ${formatDeclared(resource)}`;
   const lines = [`${printable(where)}${paint(severity, style)} ${code}${printable(what)}: ${printable(message)}`];
-  for (const other of related) lines.push(`  see ${printable(formatRef(other.resource))}: ${printable(other.message)}`);
+  for (const other of related) lines.push(`  see ${printable(formatDeclared(other.resource))}: ${printable(other.message)}`);
   if (help !== undefined) lines.push(`  help: ${printable(asTyped(help, program))}`);
   return `${lines.join("\n")}\n`;
 }

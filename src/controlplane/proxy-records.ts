@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { formatPosition, type SourcePosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 import type { ResourceType, Snapshot } from "../translate/envoy/resource.ts";
 import type { XdsEvent } from "../xds/index.ts";
 
@@ -91,7 +91,7 @@ export class ProxyRecords {
     const origin = this.#originOf(nack);
     const position = origin === undefined ? undefined : this.#options.locate(origin);
     return diagnostic("KMK4001", {
-      message: `the proxy of ${proxy.namespace}/${proxy.name} refused ${type} ${names.join(", ")}${origin === undefined ? "" : `, made from ${formatRef(origin.ref)}`}: ${message}`,
+      message: `the proxy of ${proxy.namespace}/${proxy.name} refused ${type} ${names.join(", ")}${origin === undefined ? "" : `, made from ${formatDeclared(origin.ref)}`}: ${message}`,
       help: `kumiko proxy dump ${proxy.name} -n ${proxy.namespace}`,
       ...(origin !== undefined && { resource: origin.ref }),
       ...(position !== undefined && { position }),

@@ -1,7 +1,7 @@
 import type { Outcome, Step } from "../evaluate/index.ts";
 import type { Origin } from "../model/origin.ts";
 import { formatPath, type SourcePosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 import type { ResourceType } from "../translate/index.ts";
 import type { TestMesh } from "./test-mesh.ts";
 
@@ -79,7 +79,7 @@ function kindOf(type: ResourceType, path: string): CoverageKind | undefined {
 
 function describe({ ref, path }: Origin): string {
   const within = formatPath(path);
-  return within === "" ? formatRef(ref) : `${formatRef(ref)} ${within}`;
+  return within === "" ? formatDeclared(ref) : `${formatDeclared(ref)} ${within}`;
 }
 
 function compare(a: string, b: string): number {

@@ -87,6 +87,12 @@ describe("an expectation that holds passes, and one that doesn't fails with the 
       right: { because: "AuthorizationPolicy/shop/deny" },
       wrong: { because: "AuthorizationPolicy/shop/x" },
     },
+    {
+      field: "because",
+      outcome: answer({ because: [{ ...policy, ref: { ...policy.ref, name: "deny~2" } }] }),
+      right: { because: "AuthorizationPolicy/shop/deny" },
+      wrong: { because: "AuthorizationPolicy/shop/deny~2" },
+    },
     { field: "because", outcome: closed, right: { because: "Profile/zero-trust" }, wrong: { because: "PeerAuthentication/shop/default" } },
     { field: "received.path", outcome: answer(), right: { received: { path: "/a" } }, wrong: { received: { path: "/b" } } },
     { field: "received.tls", outcome: answer(), right: { received: { tls: false } }, wrong: { received: { tls: true } } },

@@ -1,6 +1,6 @@
 import type { Decision, Outcome, ResponseOutcome, Target, WorkloadRef } from "../evaluate/index.ts";
 import { MeshError } from "../model/error.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 import type { Call, Expectation, Range } from "./document.ts";
 import { headerMismatches, undecidedHeaders } from "./judge-headers.ts";
 import { externalHost, type WorkloadNames } from "./names.ts";
@@ -139,7 +139,7 @@ function betweenOf(outcome: Outcome): readonly string[] {
 
 function judgeBecause({ because }: Expectation, outcome: Outcome): readonly Mismatch[] {
   if (because === undefined) return [];
-  const reasons = [...new Set(outcome.because.map((reason) => (typeof reason === "string" ? reason : formatRef(reason.ref))))];
+  const reasons = [...new Set(outcome.because.map((reason) => (typeof reason === "string" ? reason : formatDeclared(reason.ref))))];
   return reasons.includes(because) ? [] : [{ field: "because", expected: because, happened: reasons.join(", ") || "no resource" }];
 }
 

@@ -1,7 +1,7 @@
 import type { Outcome, Step } from "../evaluate/index.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition, type SourcePosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
+import { formatDeclared } from "../model/resource.ts";
 import type { EngineName } from "./engine.ts";
 import type { Coverage } from "./coverage.ts";
 import type { FileError } from "./file-error.ts";
@@ -84,7 +84,7 @@ function toPathStep({ what, proxy, resource, origins, detail }: Step, mesh: Test
     what,
     detail,
     ...(resource && { generated: `${resource.type}/${resource.name}${resource.path === "" ? "" : ` ${resource.path}`}` }),
-    ...(declared && { resource: formatRef(declared.ref) }),
+    ...(declared && { resource: formatDeclared(declared.ref) }),
     ...(position && { at: formatPosition(position) }),
   };
 }
@@ -93,7 +93,7 @@ export function reasonsOf(outcome: Outcome, mesh: TestMesh): readonly Reason[] {
   return outcome.because.map((reason) => {
     if (typeof reason === "string") return { resource: reason };
     const position = mesh.locate(reason);
-    return { resource: formatRef(reason.ref), ...(position && { at: formatPosition(position) }) };
+    return { resource: formatDeclared(reason.ref), ...(position && { at: formatPosition(position) }) };
   });
 }
 

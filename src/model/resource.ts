@@ -36,6 +36,19 @@ export function formatRef(ref: ResourceRef): string {
   return ref.namespace === "" ? `${ref.kind}/${ref.name}` : `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
+/** No document can have it in its name: it marks what was made beside a resource that several files declare, `p~2` beside `p`. */
+export const BESIDE = "~";
+
+/** The name that files have, of what was made beside a declared resource, too. */
+export function declaredName(name: string): string {
+  return name.split(BESIDE, 1)[0] ?? name;
+}
+
+/** As `formatRef`, by the name under which it is found in the files; for words alone, as several have the same. */
+export function formatDeclared(ref: ResourceRef): string {
+  return formatRef({ ...ref, name: declaredName(ref.name) });
+}
+
 export function refOf(resource: Pick<Resource, "kind" | "metadata">): ResourceRef {
   return { kind: resource.kind, namespace: resource.metadata.namespace, name: resource.metadata.name };
 }

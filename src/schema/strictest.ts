@@ -1,10 +1,7 @@
 import { stableHash } from "../base/stable-hash.ts";
-import type { Resource } from "../model/resource.ts";
+import { BESIDE, type Resource } from "../model/resource.ts";
 import { readDryRun } from "./dry-run.ts";
 import { rulesOf } from "./kind/index.ts";
-
-/** No document can have it in its name, so that no other resource is met. */
-const MARK = "~";
 
 /**
  * What stands in for several resources of one name that differ, where none can be preferred: the first has their name, others, which have a
@@ -20,12 +17,12 @@ export function strictestOf(resources: readonly Resource[]): readonly Resource[]
   return [...different.values()].flatMap(({ body, like }, i) => {
     if (like === undefined) return [];
     const { apiVersion, kind, locate } = like;
-    const metadata = { ...like.metadata, name: i === 0 ? like.metadata.name : `${like.metadata.name}${MARK}${i + 1}` };
+    const metadata = { ...like.metadata, name: i === 0 ? like.metadata.name : `${like.metadata.name}${BESIDE}${i + 1}` };
     return Object.freeze({ apiVersion, kind, metadata, body, hash: stableHash({ apiVersion, kind, metadata, body }), locate });
   });
 }
 
 /** True for what `strictestOf` made beside the first: no file declares it under its name. */
 export function isStandIn({ metadata }: Pick<Resource, "metadata">): boolean {
-  return metadata.name.includes(MARK);
+  return metadata.name.includes(BESIDE);
 }
