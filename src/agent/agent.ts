@@ -22,8 +22,6 @@ export interface AgentOptions {
   readonly controlPlane: ControlPlaneAddress;
   readonly trustDomain: string;
   readonly envoyPath: string;
-  /** Worker threads of each Envoy; 1 by default. */
-  readonly concurrency?: number;
   /** Wanted life of a certificate; the CA's longest by default. */
   readonly certificateTtlMs?: number;
   /**
@@ -163,7 +161,6 @@ class Proxies implements ControlActions {
       controlPlane: this.#options.controlPlane,
       envoyPath: this.#options.envoyPath,
       envoyVersion: this.#version,
-      concurrency: this.#options.concurrency ?? 1,
       certificateTtlMs: this.#options.certificateTtlMs,
       observe: this.#options.observe ?? (() => {}),
     });

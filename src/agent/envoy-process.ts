@@ -20,7 +20,6 @@ export interface EnvoyProcessSettings {
   /** Where pid and start time are kept, so that a new agent finds a running Envoy. */
   readonly processFile: string;
   readonly adminSocket: string;
-  readonly concurrency: number;
   readonly onChange: () => void;
 }
 
@@ -161,12 +160,13 @@ export class EnvoyProcess {
   }
 
   #arguments(): readonly string[] {
-    const { bootstrapFile, concurrency } = this.#settings;
+    const { bootstrapFile } = this.#settings;
     return [
       "--config-path",
       bootstrapFile,
+      // Of UDP ports that are shared with nobody, as the one of its resolver is, Envoy takes the packets with one worker only.
       "--concurrency",
-      String(concurrency),
+      "1",
       "--log-level",
       "warning",
       "--log-format",

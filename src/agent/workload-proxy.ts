@@ -21,7 +21,6 @@ export interface WorkloadProxySettings {
   readonly controlPlane: ControlPlaneAddress;
   readonly envoyPath: string;
   readonly envoyVersion: string;
-  readonly concurrency: number;
   readonly certificateTtlMs: number | undefined;
   readonly observe: (event: AgentEvent) => void;
 }
@@ -98,7 +97,6 @@ export class WorkloadProxy {
       logFile: join(stateDir, "envoy.log"),
       processFile: join(stateDir, "process.json"),
       adminSocket: this.adminSocket,
-      concurrency: settings.concurrency,
       onChange: () => this.#noteReadiness(),
     });
   }

@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { fromBinary } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.js";
+import type { DnsTable } from "../../ir/dns.ts";
 import { type EnvoyOracle, startEnvoyOracle } from "../../testing/envoy-oracle.ts";
 import { encodeResource } from "./any.ts";
 import { toDnsListener } from "./dns-filter.ts";
@@ -17,15 +18,12 @@ const table = {
 
 describe("toDnsListener, on a real Envoy", () => {
   let oracle: EnvoyOracle;
+  let port: number;
   const resolver = new Resolver({ timeout: 1000, tries: 3 });
   beforeAll(async () => {
-    const port = await freeUdpPort();
-    const given = toDnsListener(table);
-    const listener = fromBinary(ListenerSchema, given.bytes);
-    if (listener.address?.address.case === "socketAddress")
-      listener.address.address.value.portSpecifier = { case: "portValue", value: port };
+    port = await freeUdpPort();
     oracle = await startEnvoyOracle({ bindsPorts: true });
-    expect(await oracle.judge([encodeResource(ListenerSchema, listener, given)])).toMatchObject([{ outcome: "accepted" }]);
+    expect(await oracle.judge([onPort(table, port)])).toMatchObject([{ outcome: "accepted" }]);
     resolver.setServers([`127.0.0.1:${port}`]);
   });
   afterAll(() => oracle.close());
@@ -52,7 +50,39 @@ describe("toDnsListener, on a real Envoy", () => {
   test("a name in other letters is the same name", async () => {
     expect(await resolver.resolve4("Users.Shop.svc.cluster.LOCAL")).toEqual(["10.96.0.7"]);
   });
+
+  test("no program of the same user can take its questions, whatever it asks the kernel for", async () => {
+    const beside = createSocket({ type: "udp4", reusePort: true, reuseAddr: true });
+    onTestFinished(() => void beside.close());
+    const heard = new Promise((resolve) => beside.once("error", resolve).once("listening", () => resolve("listens")));
+    beside.bind(port, "127.0.0.1");
+    expect(await heard).toMatchObject({ code: "EADDRINUSE" });
+  });
+
+  test("every question is answered while the table changes", async () => {
+    let isChanging = true;
+    const asking = (async () => {
+      let asked = 0;
+      for (; isChanging || asked === 0; asked++) expect(await resolver.resolve4("users.shop.svc.cluster.local")).toEqual(["10.96.0.7"]);
+      return asked;
+    })();
+    for (let i = 1; i <= 5; i++) {
+      const hosts = [...table.hosts, { name: "new.example", addresses: [`10.96.1.${i}`] }].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      expect(await oracle.judge([onPort({ hosts }, port)])).toMatchObject([{ outcome: "accepted" }]);
+    }
+    isChanging = false;
+    expect(await asking).toBeGreaterThan(0);
+    expect(await resolver.resolve4("new.example")).toEqual(["10.96.1.5"]);
+  });
 });
+
+/** The listener as it is, on a port that is free. */
+function onPort(table: DnsTable, port: number) {
+  const given = toDnsListener(table);
+  const listener = fromBinary(ListenerSchema, given.bytes);
+  if (listener.address?.address.case === "socketAddress") listener.address.address.value.portSpecifier = { case: "portValue", value: port };
+  return encodeResource(ListenerSchema, listener, given);
+}
 
 async function freeUdpPort(): Promise<number> {
   const probe = createSocket("udp4");

@@ -29,6 +29,8 @@ export function toDnsListener(table: DnsTable): EnvoyResource {
   const message = create(ListenerSchema, {
     name: DNS_LISTENER.name,
     address: socketAddress(DNS_LISTENER.address, DNS_LISTENER.port, "UDP"),
+    // As for a sidecar's other ports; for UDP, Envoy allows it with one worker only, which sidecars have.
+    enableReusePort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
     listenerFilters: [create(ListenerFilterSchema, { name: FILTER.dns, configType: { case: "typedConfig", value: config } })],
   });
