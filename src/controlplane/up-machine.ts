@@ -44,7 +44,7 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
   const controlPlane = { socket: places.controlPlaneSocket };
   writeAtomically(agentFile, JSON.stringify({ ...common, controlPlane, trustDomain, envoyPath: envoy.path, generation: randomUUID() }));
   const folders = { folder: places.root, visible: visibleFolders(places.root), hidden: hiddenPaths(settings, places) };
-  const { mode, mounts } = system;
+  const { mode, mounts, filterWay } = system;
   const machine = {
     ...common,
     ...folders,
@@ -60,6 +60,7 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
     ...common,
     signal: parts.signal,
     mode,
+    ...(filterWay !== undefined && { filterWay }),
     folder: places.root,
     settings,
     machineCommand: [...selfCommand(), "machine", machineFile],

@@ -3,6 +3,7 @@ import type { LookupFunction } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { MeshError } from "../model/error.ts";
+import { type FilterWay, withFilter, writeFilter } from "./filter-way.ts";
 import type { KumikoSettings } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
 import { toBaseEnv } from "./machine.ts";
@@ -19,11 +20,14 @@ import type { Subscribe } from "./resources.ts";
 import { RUN_MARK } from "./run-mark.ts";
 import { commandLine } from "../base/shell.ts";
 import type { RuntimeMode } from "./system-check.ts";
+import { syscallFilter } from "./syscall-filter.ts";
 import { systemPath } from "./system-path.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
 export interface HostOptions {
   readonly mode: RuntimeMode;
+  /** In mode `namespaces`: how the machine, and with it all that it runs, gets its filter of system calls; undefined: it has none. */
+  readonly filterWay?: FilterWay;
   readonly runDir: string;
   readonly stateDir: string;
   /** Folder of `kumiko.yaml`. */
@@ -148,7 +152,15 @@ function startMachineProcess(options: HostOptions): ChildProcess {
   if (options.mode === "ports") return spawn(program, args, { env, stdio: [...stdio], detached: true });
   // The shell is the namespace's first process: it reaps what others leave behind, which Node doesn't, and ends with the machine.
   const script = `exec 3<&0; ${commandLine(options.machineCommand)} <&3 3<&- & exec 3<&-; wait $!`;
-  return spawn(getProgram("unshare"), [...NAMESPACES, "--", getProgram("sh"), "-c", script], { env, stdio: [...stdio], detached: true });
+  const first = filtered([getProgram("sh"), "-c", script], options);
+  return spawn(getProgram("unshare"), [...NAMESPACES, "--", ...first], { env, stdio: [...stdio], detached: true });
+}
+
+/** A filter goes with every process to its children: set once, it costs no Pod anything, and nothing in the namespaces is without it. */
+function filtered(command: readonly string[], { filterWay, runDir }: HostOptions): readonly string[] {
+  const filter = syscallFilter();
+  if (filterWay === undefined || filter === undefined) return command;
+  return withFilter(filterWay, filter, writeFilter(runDir, filter), command);
 }
 
 function toHost(machine: ChildProcess, options: HostOptions, closeAll: (atOnce?: AbortSignal) => Promise<void>): Host {

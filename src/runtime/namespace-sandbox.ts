@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { MeshError } from "../model/error.ts";
-import { podAddress, podLink, PROBE_ADDRESS } from "./network.ts";
+import { markCapability, podAddress, podLink, PROBE_ADDRESS } from "./network.ts";
 import type { DesiredPod } from "./pod.ts";
 import type { ViewStep } from "./pod-view.ts";
 import { createProxyRoot } from "./proxy-root.ts";
@@ -138,11 +139,11 @@ function toSandbox(child: ChildProcess, holder: number, place: Place): Sandbox {
   return {
     address: place.address,
     probeSource: PROBE_ADDRESS,
-    // The mark takes CAP_NET_ADMIN; a gateway's ports below 1024 take CAP_NET_BIND_SERVICE. Nothing else is left to Envoy.
+    // The mark takes the first; a gateway's ports below 1024 take CAP_NET_BIND_SERVICE. Nothing else is left to Envoy.
     proxyLaunch: [
       ...[getProgram("nsenter"), `--net=/proc/${holder}/ns/net`, "--"],
       ...place.proxyRoot,
-      ...setpriv("-all,+net_admin,+net_bind_service"),
+      ...setpriv(`-all,+${markCapability(release())},+net_bind_service`),
     ],
     launch: (command, workingDir) => [...enter, workingDir, ...command],
     findApplication: (pid) => readChildren(pid)[0] ?? pid,

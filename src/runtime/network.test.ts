@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BRIDGE_ADDRESS, bridgeNetwork, machineNetwork, podAddress, podLink, podRules, PROBE_ADDRESS } from "./network.ts";
+import { BRIDGE_ADDRESS, bridgeNetwork, machineNetwork, markCapability, podAddress, podLink, podRules, PROBE_ADDRESS } from "./network.ts";
 
 describe("podAddress", () => {
   test("10,000 pods have addresses of their own, none of them the bridge's or the probes', none ends in 0 or 255", () => {
@@ -14,6 +14,16 @@ describe("podAddress", () => {
     expect(podAddress(70_000)).toBeUndefined();
   });
 });
+
+test.each([
+  ["4.19.0-27-amd64", "net_admin"],
+  ["5.4.0", "net_admin"],
+  ["5.15.153.1-microsoft-standard-WSL2", "net_admin"],
+  ["5.17.0-rc1", "net_raw"],
+  ["6.1.0-37-arm64", "net_raw"],
+  ["10.0", "net_raw"],
+  ["unknown", "net_admin"],
+])("on Linux %s the mark takes %s", (release, capability) => expect(markCapability(release)).toBe(capability));
 
 describe("podRules", () => {
   test.each(["sidecar", "gateway", "none"] as const)("what no rule of capture %s allows is dropped, in and out", (capture) => {

@@ -8,11 +8,17 @@ import { BRIDGE_ADDRESS, OWN_APPLICATION_SOURCE as INBOUND_SOURCE, POD_RANGE, PR
 export { BRIDGE_ADDRESS, PROBE_ADDRESS };
 /** Relay addresses of outside hosts. */
 export const RELAY_RANGE = "10.245";
-/** Every proxy's own connections carry this socket mark; setting it takes CAP_NET_ADMIN, which no application has. */
+/** Every proxy's own connections carry this socket mark; setting it takes a capability that no application has. */
 export const PROXY_MARK = 1337;
 export const OUTBOUND_PORT = 15001;
 export const INBOUND_PORT = 15006;
 export const DNS_PORT = 15053;
+
+/** What sets the mark: since Linux 5.17 CAP_NET_RAW does, which changes neither rules nor addresses. `release` is the kernel's, as `uname -r` says. */
+export function markCapability(release: string): "net_raw" | "net_admin" {
+  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
+  return major > 5 || (major === 5 && minor >= 17) ? "net_raw" : "net_admin";
+}
 
 const FIRST_POD = 10;
 const LAST_POD = 254 * 254;

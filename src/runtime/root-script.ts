@@ -99,8 +99,9 @@ enter_root() {
   umount -l /.kumiko/old
 }
 
-# The owner of a network namespace may write its sysctls without any capability: IPv6 could be switched on again.
+# The owner of a network namespace may write its sysctls without any capability: IPv6 could be switched on again. Keys are those of the session.
 close_kernel() {
+  [ ! -e /proc/keys ] || mount --bind /dev/null /proc/keys
   for path in /proc/sys /proc/bus /proc/fs /proc/irq /proc/sysrq-trigger; do
     [ -e $path ] || continue
     mount --bind $path $path

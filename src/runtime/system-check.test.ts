@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { FilterTrial } from "./filter-way.ts";
 import type { MountTrial } from "./mount-way.ts";
 import { checkSystem, type SystemProbe } from "./system-check.ts";
 
@@ -8,6 +9,7 @@ const probe = (over: {
   files?: Record<string, string>;
   refusal?: string;
   mounts?: MountTrial;
+  filter?: FilterTrial;
   isRoot?: boolean;
 }): SystemProbe => ({
   platform: over.platform ?? "linux",
@@ -16,18 +18,31 @@ const probe = (over: {
   readFile: (path) => over.files?.[path],
   hasFile: (path) => over.files?.[path] !== undefined,
   tryNamespaces: () => over.refusal,
+  tryFilter: () => over.filter ?? { way: "perl", refusal: "" },
   tryMounts: () => over.mounts ?? { way: "user-namespace", refusal: "" },
 });
 
 describe("checkSystem", () => {
   test("a system that has everything runs workloads in namespaces", () => {
-    expect(checkSystem(probe({}))).toEqual({ mode: "namespaces", missing: [], weaker: [] });
+    expect(checkSystem(probe({}))).toEqual({ mode: "namespaces", missing: [], weaker: [], filterWay: "perl" });
   });
 
-  test("sockets that no namespace holds are named where they lead somewhere", () => {
+  test("without a filter of system calls, what it would refuse is named, with what to install", () => {
+    const filter = { way: undefined, refusal: "program perl is missing" };
+    const { weaker, filterWay } = checkSystem(probe({ filter }));
+    expect(weaker).toEqual([
+      expect.stringMatching(/keyring, io_uring .* \(program perl is missing; it takes perl, or setpriv of util-linux 2.41\)/),
+    ]);
+    expect(filterWay).toBeUndefined();
+  });
+
+  test("sockets that no namespace holds are named where nothing refuses them and they lead somewhere", () => {
+    const filter = { way: undefined, refusal: "program perl is missing" };
     const protocols = { "/proc/net/protocols": "protocol  size\nAF_VSOCK  1240\n" };
-    expect(checkSystem(probe({ files: { ...protocols, "/dev/vsock": "" } })).weaker).toEqual([expect.stringContaining("AF_VSOCK")]);
-    expect(checkSystem(probe({ files: protocols })).weaker).toEqual([]);
+    const files = { ...protocols, "/dev/vsock": "" };
+    expect(checkSystem(probe({ files, filter })).weaker[0]).toMatch(/AF_VSOCK/);
+    expect(checkSystem(probe({ files: protocols, filter })).weaker.join()).not.toMatch(/AF_VSOCK/);
+    expect(checkSystem(probe({ files })).weaker).toEqual([]);
   });
 
   test("a missing program stops with the command that installs it, and is no reason to fall back", () => {

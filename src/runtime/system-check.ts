@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { type FilterTrial, type FilterWay, tryFilter } from "./filter-way.ts";
 import { type MountTrial, tryMounts } from "./mount-way.ts";
 import { systemPath } from "./system-path.ts";
 
@@ -23,6 +24,8 @@ export interface SystemCheck {
   readonly reason?: string;
   /** In mode `ports`: how workloads get names of their own. */
   readonly mounts?: MountTrial;
+  /** In mode `namespaces`: how a filter of system calls is set; undefined where it can't be. */
+  readonly filterWay?: FilterWay;
   /** In mode `ports`: what a person does to have more than that. */
   readonly remedy?: string;
 }
@@ -38,6 +41,8 @@ export interface SystemProbe {
   tryNamespaces(): string | undefined;
   /** Gives a process a file of its own in the place of the machine's for a moment. */
   tryMounts(): MountTrial;
+  /** Runs a process under the filter of system calls for a moment. */
+  tryFilter(): FilterTrial;
   readonly isRoot: boolean;
 }
 
@@ -60,6 +65,8 @@ const WEAKER: readonly string[] = [
 
 const VSOCK = "workloads can open AF_VSOCK sockets to this virtual machine's host, past their sidecars: no network namespace holds those";
 
+const UNFILTERED = "workloads find your session's keyring, io_uring and every kind of socket: no filter of system calls can be set";
+
 const WITHOUT_NAMES = "workloads can't look up each other's names (no mount namespaces): they find Services by their variables alone";
 
 /**
@@ -75,7 +82,10 @@ export function checkSystem(probe: SystemProbe = realProbe(), forced?: RuntimeMo
   if (missing.length > 0) return { mode: "namespaces", missing: missing.map((program) => describe(program, probe)), weaker: [] };
   const refusal = probe.tryNamespaces();
   if (refusal !== undefined) return onPorts(probe, { reason: refusal });
-  return { mode: "namespaces", missing: [], weaker: hasVsock(probe) ? [VSOCK] : [] };
+  const { way, refusal: said } = probe.tryFilter();
+  if (way !== undefined) return { mode: "namespaces", missing: [], weaker: [], filterWay: way };
+  const unfiltered = `${UNFILTERED} (${said}; it takes perl, or setpriv of util-linux 2.41)`;
+  return { mode: "namespaces", missing: [], weaker: hasVsock(probe) ? [VSOCK, unfiltered] : [unfiltered] };
 }
 
 /** The family alone says nothing: its module may be loaded by whoever asks for a socket. The device is there where it leads somewhere. */
@@ -152,6 +162,7 @@ function realProbe(): SystemProbe {
     },
     hasFile: (path) => existsSync(path),
     tryMounts,
+    tryFilter,
     tryNamespaces: () => (trial ??= { said: runTrial() }).said,
   };
 }

@@ -35,6 +35,9 @@ describe.skipIf(reason !== undefined)(`an ordinary user${reason === undefined ? 
       const footprint = mesh.footprint();
       const owners = footprint.processes.map(({ pid }) => /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
       expect(new Set(owners)).toEqual(new Set([String(user.uid)]));
+      const filtered = footprint.processes.filter(({ pid }) => /^Seccomp:\s+2$/m.test(readFileSync(`/proc/${pid}/status`, "utf8")));
+      const commands = filtered.map(({ command }) => command).join("\n");
+      for (const part of ["--config-path", "agent", "machine", "frontend.mjs"]) expect(commands).toContain(part);
       const down = spawnSync(program, ["down"], { uid, gid, cwd: dir, env: { ...process.env, ...env }, encoding: "utf8" });
       expect(down).toMatchObject({ status: 0, stdout: `stopped the mesh of ${dir}\n` });
       expect(await remains(footprint)).toEqual([]);

@@ -47,6 +47,8 @@ gatewayTemplate.metadata = { labels: { istio: "ingressgateway" }, annotations: {
 describe.skipIf(!isolated)("a workload in its namespaces", () => {
   let fixture: RunningFixture;
   let listener: Server;
+  /** Of a program of the machine, in the applications' folder. */
+  let socketServer: Server;
   let published: number;
   let result: Readonly<Record<string, unknown>>;
 
@@ -68,6 +70,9 @@ describe.skipIf(!isolated)("a workload in its namespaces", () => {
     copyFileSync(fileURLToPath(new URL("runtime-fixture/attack.py", import.meta.url)), join(fixture.options.folder, "attack.py"));
     const secret = join(fixture.options.stateDir, "other.key");
     writeFileSync(secret, "key of another");
+    const own = join(fixture.options.folder, "own.sock");
+    socketServer = createServer((socket) => socket.end("host"));
+    await new Promise<void>((resolve) => socketServer.listen(own, resolve));
     const otherState = join(fixture.options.folder, "other-mesh/.kumiko/ca");
     const manifests = join(fixture.options.folder, "manifests");
     for (const made of [otherState, manifests]) mkdirSync(made, { recursive: true });
@@ -86,7 +91,7 @@ describe.skipIf(!isolated)("a workload in its namespaces", () => {
         "outside address": ["192.0.2.1", 443],
         "relay address": [relayAddress(), 5432],
       },
-      sockets: [join(runDir, "host.sock"), join(runDir, "machine.sock")],
+      sockets: [join(runDir, "host.sock"), join(runDir, "machine.sock"), own],
       secrets: [secret],
       files: {
         "/etc/shadow": "/etc/shadow",
@@ -113,6 +118,7 @@ describe.skipIf(!isolated)("a workload in its namespaces", () => {
   afterAll(async () => {
     await fixture?.host.stop({ graceMs: 20_000 });
     listener?.close();
+    socketServer?.close();
     if (fixture !== undefined) rmSync(fixture.root, { recursive: true, force: true });
   });
 
@@ -131,8 +137,18 @@ describe.skipIf(!isolated)("a workload in its namespaces", () => {
     "mark in a user namespace",
     "raw socket",
     "packet socket",
+    "packet socket in a user namespace",
+    "vsock",
+    "vsock in a user namespace",
+    "crypto socket",
+    "io_uring",
+    "the session's keyring",
+    "a key of its own",
+    "names of the session's keys",
+    "a call of 32 bits",
     "unix host.sock",
     "unix machine.sock",
+    "unix own.sock",
     "read other.key",
     "umount",
     "umount in a user namespace",

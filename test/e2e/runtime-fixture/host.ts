@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  checkSystem,
   type DeclaredResource,
   type Host,
   type KumikoSettings,
@@ -53,8 +54,10 @@ export async function startFixture(given: {
   set([]);
   const events: MachineEvent[] = [];
   let pods: readonly ObservedPod[] = [];
+  const { filterWay } = checkSystem(undefined, options.mode);
   const host = await startHost({
     ...options,
+    ...(filterWay !== undefined && { filterWay }),
     machineCommand: [process.execPath, fileURLToPath(new URL("machine.ts", import.meta.url)), JSON.stringify(options)],
     subscribe: subscribeToFile(options.resourcesFile),
     onEvent: (event) => {

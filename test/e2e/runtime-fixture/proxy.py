@@ -1,5 +1,5 @@
 """Stands in for Envoy where a test looks at the network alone: marks its connections, answers on a gateway's port."""
-import json, os, signal, socket, sys
+import json, os, signal, socket, subprocess, sys
 
 state, run, folder, agent = sys.argv[2:6]
 
@@ -12,6 +12,12 @@ def look(function):
         return "failed: %s" % error.strerror
 
 
+def run_program(*command):
+    done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"})
+    if done.returncode != 0:
+        raise OSError(1, done.stderr.strip()[-200:])
+
+
 seen = {
     "list the state": look(lambda: os.listdir(state)),
     "read a key of the state": look(lambda: open(state + "/other.key").read()),
@@ -21,6 +27,10 @@ seen = {
     "write in the application's folder": look(lambda: open(folder + "/more.yaml", "w").write("x")),
     "reach the machine's socket": look(lambda: socket.socket(socket.AF_UNIX).connect(run + "/machine.sock")),
     "signal the agent": look(lambda: os.kill(int(agent), signal.SIGURG)),
+    "open a socket of another family": look(lambda: socket.socket(40, socket.SOCK_STREAM)),
+    "open a packet socket": look(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
+    "change its Pod's rules": look(lambda: run_program("iptables", "-A", "OUTPUT", "-j", "ACCEPT")),
+    "take another Pod's address": look(lambda: run_program("ip", "addr", "add", "10.244.0.99/16", "dev", "eth0")),
     "write to its sockets' folder": look(lambda: open(run + "/p/admin", "w").close()),
     "run folder": sorted(os.listdir(run)),
     "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
