@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
 import type { Proxy } from "../model/proxy.ts";
@@ -36,7 +38,12 @@ function translated(behaviour: string, prepare = (input: string) => input) {
     proxy,
   );
   const resources = [...snapshot.values()].flatMap((byName) => [...byName.values()]);
-  return { snapshot, shown: resources.filter(({ type, name }) => show.some((start) => `${type}/${name}`.startsWith(start))), diagnostics };
+  return {
+    snapshot,
+    isRouter: proxy.type === "router",
+    shown: resources.filter(({ type, name }) => show.some((start) => `${type}/${name}`.startsWith(start))),
+    diagnostics,
+  };
 }
 
 function format(diagnostics: readonly Diagnostic[]): string {
@@ -71,6 +78,13 @@ describe("translation", () => {
   test.each(behaviours)("%s is accepted by a real Envoy", async (behaviour) => {
     const verdicts = await oracle.judge(translated(behaviour, withRealKey).snapshot);
     expect(verdicts.filter(({ outcome }) => outcome === "refused")).toEqual([]);
+  });
+
+  test.each(behaviours)("%s shares no port of a sidecar with its application", (behaviour) => {
+    const { snapshot, isRouter } = translated(behaviour);
+    const listeners = [...(snapshot.get("listener")?.values() ?? [])].map(({ bytes }) => fromBinary(ListenerSchema, bytes));
+    const shared = listeners.filter(({ bindToPort, enableReusePort }) => bindToPort !== false && enableReusePort !== false);
+    expect(isRouter ? [] : shared.map(({ name }) => name)).toEqual([]);
   });
 
   test.each(behaviours)("%s has an input of 60 lines at most", (behaviour) => {

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkSystem } from "../../src/runtime/index.ts";
 import { keepRequesting } from "./harness/http.ts";
 import { kumiko } from "./harness/mesh.ts";
 import { echoOf, type Shop, startShop } from "./harness/shop.ts";
+import { proxyPorts, tryToShare } from "./harness/share-port.ts";
+import { findProcesses } from "./harness/traces.ts";
 import { waitFor } from "./harness/wait.ts";
 import { openWebSocket } from "./harness/websocket.ts";
 
@@ -53,6 +56,21 @@ describe("identity on the way", () => {
     expect((await shop.dial("target.shop", 9000, "intruder")).end).not.toBe("open");
   });
 });
+
+test.skipIf(checkSystem().mode !== "namespaces")(
+  "no program of the application's user takes a port of its sidecar, TCP or UDP, whatever it asks the kernel for",
+  () => {
+    const ports = findProcesses(shop.mesh.pid, "--config-path").map((pid) => ({ pid, ports: proxyPorts(pid) }));
+    const sidecar = ports.find((proxy) => proxy.ports.some(({ transport }) => transport === "udp"));
+    const told = (sidecar?.ports ?? []).map((port) => [port.transport, port.port, tryToShare(sidecar?.pid ?? 0, port)]);
+    const taken = ["EADDRINUSE", "EADDRINUSE", "EADDRINUSE"];
+    expect(told.toSorted()).toEqual([
+      ["tcp", 15_001, taken],
+      ["tcp", 15_006, taken],
+      ["udp", 15_053, taken],
+    ]);
+  },
+);
 
 describe("traffic rules", () => {
   test("S1-07: a retry hides one 503", async () => {
