@@ -57,6 +57,8 @@ export class FileReader {
   #isWrittenDown = true;
   /** Files whose text is not kept yet. */
   readonly #unwritten = new Set<string>();
+  /** Files that are gone, whose text is still kept. */
+  readonly #unforgotten = new Map<string, FileName>();
 
   constructor(options: FileReaderOptions) {
     this.#options = options;
@@ -99,48 +101,64 @@ export class FileReader {
       guarded.held.map(({ resource }) => keyOf(resource)),
     ]);
     const hasChanged = this.#isFirst || complaints !== this.#complaints || !hasSameMemories(this.#files, files);
-    const gone = [...this.#files].flatMap(([key, file]) => (files.has(key) ? [] : [file]));
+    for (const [key, file] of this.#files) if (!files.has(key)) this.#unforgotten.set(key, file);
+    for (const key of files.keys()) this.#unforgotten.delete(key);
     const changed = [...files].flatMap(([key, file]) => (this.#isFirst || file.text !== this.#files.get(key)?.text ? [file] : []));
     [this.#files, this.#guarded, this.#contested] = [files, guarded, merged.contested];
     [this.#complaints, this.#isFirst] = [complaints, false];
     for (const file of changed) this.#unwritten.add(fileKey(file));
-    if (hasChanged || !this.#isWrittenDown) await this.#writeDown(gone);
+    if (hasChanged || !this.#isWrittenDown) await this.#writeDown();
     const isWaiting = [...files.values()].some(({ waiting }) => waiting !== undefined);
     return { declared: { resources: guarded.resources, diagnostics }, hasChanged, folders: listing.folders, isWaiting };
   }
 
-  /** First what is held, then what the files say without it: whenever the process ends, nothing is between the two. */
-  async #writeDown(gone: readonly KnownFile[]): Promise<void> {
-    const { lastGood, kept, onFailure } = this.#options;
+  /**
+   * First what is held, then what the files say without it: whenever the process ends, nothing is between the two. A file of which something
+   * can't be kept stays as it was; the others go on.
+   */
+  async #writeDown(): Promise<void> {
+    const { kept, onFailure } = this.#options;
+    const failures: unknown[] = [];
     try {
       const contested = [...this.#contested.values()].filter((resource) => resource !== undefined);
-      await kept?.write({
+      const unkept = await kept?.write({
         held: [...this.#guarded.held, ...this.#foreign.held],
         contested: [...contested, ...this.#foreign.contested],
       });
-      for (const file of gone) await lastGood?.forget(file);
-      await this.#writeTexts();
-      this.#isWrittenDown = true;
+      for (const { error } of unkept ?? []) failures.push(error);
+      const files = new Set(unkept?.map(({ file }) => file));
+      await this.#writeTexts((file) => !files.has(file.path), failures);
     } catch (error) {
-      if (this.#isWrittenDown) onFailure(error);
-      this.#isWrittenDown = false;
+      failures.push(error);
     }
+    if (failures.length > 0 && this.#isWrittenDown) onFailure(failures[0]);
+    this.#isWrittenDown = failures.length === 0;
   }
 
   /** Each by itself: one that can't be kept takes no other one's place. */
-  async #writeTexts(): Promise<void> {
-    const failures: unknown[] = [];
+  async #writeTexts(mayChange: (file: FileName) => boolean, failures: unknown[]): Promise<void> {
+    const { lastGood } = this.#options;
+    const attempt = (write: () => Promise<void> | undefined, done: () => void) =>
+      Promise.resolve()
+        .then(write)
+        .then(done, (error: unknown) => failures.push(error));
+    for (const [key, file] of this.#unforgotten) {
+      if (mayChange(file))
+        await attempt(
+          () => lastGood?.forget(file),
+          () => this.#unforgotten.delete(key),
+        );
+    }
     for (const key of this.#unwritten) {
       const file = this.#files.get(key);
+      if (file !== undefined && !mayChange(file)) continue;
       const isGood = file?.waiting === undefined && !file?.memory.diagnostics.some(({ severity }) => severity === "error");
-      try {
-        if (file?.text !== undefined && isGood) await this.#options.lastGood?.write(file, file.text);
-        this.#unwritten.delete(key);
-      } catch (error) {
-        failures.push(error);
-      }
+      const text = isGood ? file?.text : undefined;
+      await attempt(
+        () => (file && text !== undefined ? lastGood?.write(file, text) : undefined),
+        () => this.#unwritten.delete(key),
+      );
     }
-    if (failures.length > 0) throw failures[0];
   }
 
   /** What an earlier process had in force, so that what has vanished since is noticed. */

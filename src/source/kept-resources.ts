@@ -10,10 +10,17 @@ export interface Kept {
   readonly contested: readonly Resource[];
 }
 
+/** What could not be written down, and the file that had it; none for what could not be taken out. */
+export interface Unkept {
+  readonly file?: string;
+  readonly error: unknown;
+}
+
 /** Where that outlives the process: a control plane that starts again must not open what is held closed. */
 export interface KeptResources {
   read(): Promise<Kept>;
-  write(kept: Kept): Promise<void>;
+  /** Takes the place of all that was kept; what can't be kept leaves the rest. */
+  write(kept: Kept): Promise<readonly Unkept[]>;
 }
 
 const KIND = "KeptResource";
@@ -48,9 +55,27 @@ export function keptInStore(store: Store): KeptResources {
       for (const name of known.keys()) if (!wanted.has(name)) writes.push({ kind: "delete", key: keyOf(name) });
       for (const [name, value] of wanted)
         if (known.get(name) !== JSON.stringify(value)) writes.push({ kind: "put", key: keyOf(name), value });
-      if (writes.length > 0) await store.transaction(writes);
+      return await writeAll(store, writes);
     },
   };
+}
+
+/** At once; where that fails, each by itself: one that can't be written takes no other one's place. */
+async function writeAll(store: Store, writes: readonly Write[]): Promise<readonly Unkept[]> {
+  if (writes.length === 0) return [];
+  try {
+    await store.transaction(writes);
+    return [];
+  } catch (error) {
+    if (writes.length === 1) return writes.map((write) => toUnkept(write, error));
+  }
+  const unkept: Unkept[] = [];
+  for (const write of writes) unkept.push(...(await writeAll(store, [write])));
+  return unkept;
+}
+
+function toUnkept(write: Write, error: unknown): Unkept {
+  return write.kind === "put" ? { file: (write.value as Value).position.file, error } : { error };
 }
 
 function keyOf(name: string): StoreKey {

@@ -7,7 +7,7 @@ import type { ResourcePath } from "../model/resource-path.ts";
 import { openSqliteStore, type Store } from "../store/index.ts";
 import { type FileSource, startFileSource } from "./file-source.ts";
 import { keptInStore } from "./kept-resources.ts";
-import { lastGoodInStore } from "./last-good.ts";
+import { type LastGoodTexts, lastGoodInStore } from "./last-good.ts";
 import type { Declared } from "./merge.ts";
 
 const QUIET_MS = 40;
@@ -32,10 +32,19 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const start = async (paths: readonly ResourcePath[] = [dir]) => {
+const start = async (paths: readonly ResourcePath[] = [dir], onFailure?: (error: unknown) => void) => {
   const onChange = (declared: Declared) => void seen.push(declared);
   const [lastGood, kept] = [lastGoodInStore(store), keptInStore(store)];
-  source = await startFileSource({ paths, onChange, lastGood, kept, pollMs: 60_000, settleMs: 5, quietMs: QUIET_MS });
+  source = await startFileSource({
+    paths,
+    onChange,
+    lastGood,
+    kept,
+    pollMs: 60_000,
+    settleMs: 5,
+    quietMs: QUIET_MS,
+    ...(onFailure && { onFailure }),
+  });
 };
 /** What a control plane that starts again over the same files and store knows. */
 const restart = async () => {
@@ -230,18 +239,38 @@ describe("takes effect at once:", () => {
   });
 });
 
-test("a file that is too large to be kept takes no other one's place", async () => {
-  // Within what is read; each of the quotes takes two characters where it is kept.
-  await write("a.yaml", deny("a"), `# ${'"'.repeat(2_500_000)}\n`);
+test("a removal that is accepted stays accepted, although another one that is held back can't be kept", async () => {
+  // Within what is read; each of the quotes takes two characters where a resource is kept.
+  await write("big.yaml", policy("big", `  action: DENY\n  rules:\n  - to: [{operation: {paths: ['/${'"'.repeat(2_500_000)}']}}]\n`));
+  await write("p.yaml", deny("p"));
+  const failures: unknown[] = [];
+  await start([dir], (error) => failures.push(error));
+  await rm(join(dir, "big.yaml"));
+  await rm(join(dir, "p.yaml"));
+  await source.refresh();
+  await until(() => expect(source.heldRemovals()).toHaveLength(2));
+  expect(await source.acceptRemovals(({ resource }) => resource.metadata.name === "p")).toHaveLength(1);
+  expect(String(failures)).toContain("is larger than 4 MiB");
+  await source.close();
+  await start([dir], () => {});
+  expect(names()).toEqual(["big"]);
+});
+
+test("a file whose text can't be kept takes no other one's place", async () => {
+  await write("a.yaml", deny("a"));
   await write("p.yaml", deny("p"));
   const failures: unknown[] = [];
   const options = { paths: [dir], pollMs: 60_000, settleMs: 5, quietMs: QUIET_MS, onFailure: (error: unknown) => failures.push(error) };
   const begin = async () => {
-    const [lastGood, kept] = [lastGoodInStore(store), keptInStore(store)];
+    const [texts, kept] = [lastGoodInStore(store), keptInStore(store)];
+    const lastGood: LastGoodTexts = {
+      ...texts,
+      write: (file, text) => (file.path.endsWith("a.yaml") ? Promise.reject(new Error("no room for a")) : texts.write(file, text)),
+    };
     source = await startFileSource({ ...options, lastGood, kept, onChange: (declared) => void seen.push(declared) });
   };
   await begin();
-  expect(String(failures)).toContain("is larger than 4 MiB");
+  expect(String(failures)).toContain("no room for a");
   await source.close();
   await rm(join(dir, "p.yaml"));
   await begin();
