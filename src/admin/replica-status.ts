@@ -1,12 +1,10 @@
 import { matchesLabels } from "../mesh/index.ts";
+import type { PodBody } from "../schema/bodies.ts";
+import { isPodReady } from "../schema/pod-ready.ts";
 import type { AdminBackend, HeldResource } from "./backend.ts";
 
 interface WorkloadSpec {
   readonly spec?: { readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> } };
-}
-
-interface PodStatus {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
 /** What a controller would write into a Deployment or StatefulSet: how many of its Pods there are, and how many are ready. */
@@ -20,11 +18,6 @@ export function replicaStatus(backend: AdminBackend, { resource }: HeldResource)
     const isOwn = metadata.namespace === namespace && metadata.name.startsWith(`${name}-`);
     return isOwn && matchesLabels(selector, metadata.labels);
   });
-  const ready = pods.filter(isReady).length;
+  const ready = pods.filter(({ resource: pod }) => isPodReady(pod.body as PodBody)).length;
   return { replicas: pods.length, readyReplicas: ready, availableReplicas: ready };
-}
-
-function isReady({ resource }: HeldResource): boolean {
-  const { conditions = [] } = (resource.body as PodStatus).status ?? {};
-  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }

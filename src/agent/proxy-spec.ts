@@ -1,4 +1,4 @@
-import { isIp } from "../base/index.ts";
+import { isIp, isIpv4Loopback } from "../base/index.ts";
 import type { Identity, TrustDomain } from "../model/identity.ts";
 import type { Proxy } from "../model/proxy.ts";
 
@@ -42,7 +42,7 @@ export function readProxySpec(namespace: string, name: string, body: unknown): P
     network: readText(fields, "network", ""),
     locality: readText(fields, "locality", ""),
     localPorts: readMap(fields, "localPorts", isPort, MAX_LOCAL_PORTS),
-    localAddresses: readMap(fields, "localAddresses", isLoopback, MAX_LOCAL_PORTS),
+    localAddresses: readMap(fields, "localAddresses", isLocalAddress, MAX_LOCAL_PORTS),
     outsidePorts: readMap(fields, "outsidePorts", isPort, MAX_LOCAL_PORTS),
     dnsCapture: fields["dnsCapture"] === true,
     launch: readTexts(fields, "launch"),
@@ -107,8 +107,8 @@ function isText(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_TEXT && !value.includes("\0");
 }
 
-function isLoopback(value: unknown): value is string {
-  return typeof value === "string" && value.startsWith("127.") && isIp(value);
+function isLocalAddress(value: unknown): value is string {
+  return typeof value === "string" && isIpv4Loopback(value);
 }
 
 function isPort(value: unknown): value is number {

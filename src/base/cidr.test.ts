@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { describe, expect, test } from "vitest";
-import { type Cidr, cidrContains, formatIpv4, isIp, parseCidr } from "./cidr.ts";
+import { type Cidr, cidrContains, formatIpv4, isIp, isIpv4Loopback, isLoopback, parseCidr } from "./cidr.ts";
 import { fc } from "../testing/property.ts";
 
 const cidr = (text: string): Cidr => {
@@ -50,6 +50,21 @@ test("isIp agrees with Node on addresses and near misses", () => {
   const text = fc.tuple(fc.array(piece, { maxLength: 9 }), fc.constantFrom(".", ":")).map(([pieces, separator]) => pieces.join(separator));
   const property = fc.property(fc.oneof(text, fc.ipV4(), fc.ipV6()), (address) => isIp(address) === (isIP(address) !== 0));
   expect(() => fc.assert(property, { numRuns: 3000, examples: [["10.0.0.1::"], ["::10.0.0.1"], ["1::"], [":::"]] })).not.toThrow();
+});
+
+test.each([
+  ["127.0.0.1", true, true],
+  ["127.255.255.254", true, true],
+  ["::1", true, false],
+  ["0:0:0:0:0:0:0:1", true, false],
+  ["::ffff:127.0.0.1", false, false],
+  ["0.0.0.1", false, false],
+  ["128.0.0.1", false, false],
+  ["127.0.0.256", false, false],
+  ["127.example.com", false, false],
+  ["localhost", false, false],
+])("%s is a loopback address: %s, and one of IPv4: %s", (address, any, ofIpv4) => {
+  expect([isLoopback(address), isIpv4Loopback(address)]).toEqual([any, ofIpv4]);
 });
 
 test("an IPv4 address is written as it was read", () => {

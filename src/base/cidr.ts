@@ -29,6 +29,17 @@ export function isIp(text: string): boolean {
   return parseIp(text) !== undefined;
 }
 
+/** 127.0.0.0/8 or ::1; nothing that is mapped into IPv6. */
+export function isLoopback(text: string): boolean {
+  const ip = parseIp(text);
+  return isIpv4Loopback(text) || (ip?.family === 6 && ip.address === 1n);
+}
+
+export function isIpv4Loopback(text: string): boolean {
+  const ip = parseIp(text);
+  return ip?.family === 4 && ip.address >> 24n === 127n;
+}
+
 /** Reads an address without brackets or zone. An IPv4 address has four decimal numbers without leading zeros. */
 export function parseIp(text: string): { readonly family: 4 | 6; readonly address: bigint } | undefined {
   const address = text.includes(":") ? parseIpv6(text) : parseIpv4(text);

@@ -1,5 +1,5 @@
 /** Words without a domain: pure functions and tables that know nothing of meshes. */
-export { type Cidr, cidrContains, formatIpv4, isIp, parseCidr, parseIp } from "./cidr.ts";
+export { type Cidr, cidrContains, formatIpv4, isIp, isIpv4Loopback, isLoopback, parseCidr, parseIp } from "./cidr.ts";
 export { didYouMean } from "./did-you-mean.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export {

@@ -1,3 +1,5 @@
+import type { PodBody } from "../schema/bodies.ts";
+import { isPodReady } from "../schema/pod-ready.ts";
 import type { Column } from "./output.ts";
 import { renderAge, renderPlace } from "./render.ts";
 
@@ -106,11 +108,9 @@ function replicasReady(one: ApiResource): string {
 }
 
 function podReady(pod: ApiResource): string {
-  const condition = asList(value(pod, "status.conditions")).find((one) => one["type"] === "Ready");
   const containers = asList(value(pod, "spec.containers")).length;
   const statuses = asList(value(pod, "status.containerStatuses"));
-  const ready =
-    statuses.length > 0 ? statuses.filter((one) => one["ready"] === true).length : condition?.["status"] === "True" ? containers : 0;
+  const ready = statuses.length > 0 ? statuses.filter((one) => one["ready"] === true).length : isPodReady(pod as PodBody) ? containers : 0;
   return `${ready}/${containers}`;
 }
 

@@ -1,7 +1,9 @@
+import type { PodBody } from "../schema/bodies.ts";
+import { isPodReady } from "../schema/pod-ready.ts";
 import { ask } from "./admin-client.ts";
 
 interface Listed {
-  readonly items?: readonly { readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] } }[];
+  readonly items?: readonly PodBody[];
 }
 
 interface Status {
@@ -20,9 +22,7 @@ export async function meshSettled(
   const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline && !signal.aborted) {
     const listed = (await ask(adminSocket, "/api/v1/pods")).body as Listed;
-    const ready = (listed.items ?? []).filter(({ status }) =>
-      status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
-    );
+    const ready = (listed.items ?? []).filter(isPodReady);
     if (ready.length >= pods) {
       const { proxies = [] } = (await ask(adminSocket, "/kumiko/v1/status")).body as Status;
       if (proxies.every(({ config }) => SETTLED.has(config.kind))) return;

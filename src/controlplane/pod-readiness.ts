@@ -1,5 +1,6 @@
 import type { Resource } from "../model/resource.ts";
 import type { PodBody } from "../schema/bodies.ts";
+import { readyCondition } from "../schema/pod-ready.ts";
 
 /** What the runtime reports of a Pod. */
 export interface PodReadiness {
@@ -15,7 +16,7 @@ export interface PodReadiness {
 
 export function readPod({ metadata, body }: Resource): PodReadiness {
   const { spec, status } = body as PodBody;
-  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  const ready = readyCondition(body as PodBody);
   const { labels, annotations } = metadata;
   return {
     ready: ready && ready.status === "True",

@@ -1,4 +1,4 @@
-import { cidrContains, parseCidr } from "../base/cidr.ts";
+import { cidrContains, isLoopback, parseCidr } from "../base/cidr.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { BRIDGE_ADDRESS, OWN_APPLICATION_SOURCE, POD_RANGE, PROBE_ADDRESS } from "../model/pod-network.ts";
 import type { MeshView, WorkloadRef } from "./decision.ts";
@@ -51,10 +51,6 @@ function leaves(capture: Capture, { protocol, by, destination: { address, port }
 /** Where a connection comes that arrives at a pod from elsewhere: at its proxy, or at whatever listens there. */
 export function wayIn(capture: Capture, source: string): "inbound" | "own port" {
   return capture === "sidecar" && source !== PROBE_ADDRESS ? "inbound" : "own port";
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith("127.") || address === "::1";
 }
 
 const PODS = parseCidr(POD_RANGE);

@@ -2,6 +2,7 @@ import type { Proxy } from "../model/proxy.ts";
 import { type Metadata, type Resource, refOf } from "../model/resource.ts";
 import type { Workload, WorkloadPort } from "../model/workload.ts";
 import type { PodBody, WorkloadEntryBody } from "../schema/bodies.ts";
+import { isPodReady } from "../schema/pod-ready.ts";
 import { matchesLabels } from "./visibility.ts";
 
 /** Istio's injector writes it; any value means that a sidecar of the mesh takes the Pod's traffic. */
@@ -97,7 +98,7 @@ function readPod(resource: Resource<PodBody>): IndexedWorkload | undefined {
     serviceAccount: body.spec?.serviceAccountName ?? "default",
     address: body.status?.podIP ?? body.status?.podIPs?.[0]?.ip ?? "",
     ports: readPodPorts(resource),
-    ready: body.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false,
+    ready: isPodReady(body),
     locality: localityOf(metadata.labels),
     network: metadata.labels["topology.istio.io/network"] ?? "",
     cluster: metadata.labels["topology.istio.io/cluster"] ?? "Kubernetes",

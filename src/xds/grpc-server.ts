@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
 import { Server } from "@grpc/grpc-js";
+import { isLoopback } from "../base/index.ts";
 import { MeshError } from "../model/error.ts";
 import { DEFAULT_LIMITS, type XdsLimits } from "./limits.ts";
 
@@ -27,8 +27,7 @@ export function createGrpcServer(limits: Partial<XdsLimits> & { readonly maxConn
 export function checkLoopback(address: string): void {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
   const host = match?.[1] ?? match?.[2] ?? "";
-  const isLoopback = host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-  if (isLoopback && Number(match?.[3]) <= 65_535) return;
+  if ((host === "localhost" || isLoopback(host)) && Number(match?.[3]) <= 65_535) return;
   throw new MeshError("usage", `insecure xDS is served on a loopback address only, not on ${JSON.stringify(address)}`, {
     help: "--insecure-xds 127.0.0.1:15010",
   });

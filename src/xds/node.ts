@@ -1,6 +1,7 @@
 import { isIP, isIPv4 } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { isIpv4Loopback } from "../base/index.ts";
 import { NodeSchema, type Node } from "../gen/envoy/config/core/v3/base_pb.js";
 import type { Proxy } from "../model/proxy.ts";
 
@@ -119,7 +120,12 @@ function readPorts(metadata: Metadata, name: string): { readonly value: Readonly
 
 /** A listener of the workload's own way out is for nobody else: nothing but loopback addresses. */
 function readLocalAddresses(metadata: Metadata): { readonly value: Readonly<Record<string, string>> } | BadNode {
-  return readTable(metadata, "KUMIKO_LOCAL_ADDRESSES", "a loopback address", isLoopback);
+  return readTable(
+    metadata,
+    "KUMIKO_LOCAL_ADDRESSES",
+    "a loopback address",
+    (address) => typeof address === "string" && isIpv4Loopback(address),
+  );
 }
 
 /** A struct, or the same as JSON text. */
@@ -134,10 +140,6 @@ function readTable<T>(
   if (entries.length > MAX_LOCAL_PORTS) return { reason: `${name} has more than ${MAX_LOCAL_PORTS} entries` };
   for (const [key, value] of entries) if (!isValue(value)) return { reason: `${name} of ${quote(key)} is not ${what}` };
   return { value: Object.fromEntries(entries as [string, T][]) };
-}
-
-function isLoopback(value: unknown): boolean {
-  return typeof value === "string" && isIPv4(value) && value.startsWith("127.");
 }
 
 function parseJson(text: string): unknown {
