@@ -18,6 +18,7 @@ export const catalogue = {
   KMK0004: { severity: "error", title: "resources that vanished are held back" },
   KMK0005: { severity: "error", title: "resource is declared twice" },
   KMK0006: { severity: "info", title: "last good version stays in use" },
+  KMK0007: { severity: "error", title: "manifests can't be rendered" },
   KMK1001: { severity: "error", title: "field has the wrong shape" },
   KMK1002: { severity: "warning", title: "unknown field" },
   KMK1003: { severity: "warning", title: "field is not honoured yet" },

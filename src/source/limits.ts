@@ -11,4 +11,9 @@ export const LIMITS = {
   tokensPerFile: 1_000_000,
   /** Values in one file, each use of an alias counted with all that it stands for. */
   nodesPerFile: 500_000,
+  /** Time and output of a program that renders. */
+  renderMs: 30_000,
+  renderedBytes: 16 * 1024 * 1024,
+  /** Bases that one rendering takes in, each as often as it is taken. */
+  renderedLayers: 2_000,
 } as const;
