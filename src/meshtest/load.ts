@@ -1,11 +1,13 @@
 import { dirname, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
+import type { SourcePosition } from "../model/position.ts";
 import type { Resource } from "../model/resource.ts";
 import { checkDocument, type RawDocument } from "../schema/index.ts";
 import { isRecord } from "../schema/shape.ts";
 import { type Declared, mergeDeclared, readText } from "../source/index.ts";
+import { readContent } from "../source/content.ts";
 import { readFileText } from "../source/file-text.ts";
-import { listFiles } from "../source/list-files.ts";
+import { type FoundFile, listFiles } from "../source/list-files.ts";
 import { checkTest, isMeshTest, type NamedResources } from "./check.ts";
 import type { MeshTest } from "./document.ts";
 import { KIND } from "./document-schema.ts";
@@ -48,13 +50,15 @@ export interface Watched {
 /** Reads every MeshTest of the paths; folders are searched. What can't be used is an error of its file and stops no other. */
 export async function loadTests({ paths, cwd }: LoadOptions): Promise<Loaded> {
   const files = new Map<string, LoadedFile>();
-  const watched: Watching = { paths: new Set(), stamps: new Set() };
+  const watched: Watching = { paths: new Set(), stamps: new Set(), rendered: new Map() };
   for (const path of paths) {
     const absolute = resolve(cwd, path);
     const listing = await listWatched(absolute, watched);
     const isFolder = listing.files.length !== 1 || listing.files[0]?.path !== absolute;
     let found = 0;
-    for (const { path: file } of listing.files) {
+    for (const { path: file, tree } of listing.files) {
+      // A kustomization makes resources, and no tests.
+      if (tree !== undefined) continue;
       const shown = shownPath(file, cwd);
       const loaded = files.get(shown) ?? (await loadFile(file, { shown, cwd, isSearched: isFolder, watched }));
       if (loaded === undefined) continue;
@@ -84,6 +88,8 @@ export async function stampOf({ paths }: Watched): Promise<{ readonly stamp: str
 interface Watching {
   readonly paths: Set<string>;
   readonly stamps: Set<string>;
+  /** What kustomizations render, for all the tests that name them. */
+  readonly rendered: Map<string, ReturnType<typeof readContent>>;
 }
 
 async function listWatched(path: string, { paths, stamps }: Watching): ReturnType<typeof listFiles> {
@@ -91,6 +97,15 @@ async function listWatched(path: string, { paths, stamps }: Watching): ReturnTyp
   paths.add(path);
   for (const file of listing.files) stamps.add(toStamp(file));
   return listing;
+}
+
+/** Rendering takes a program's time: once for each state of the files is enough. */
+async function readOnce(found: FoundFile, { rendered }: Watching): ReturnType<typeof readContent> {
+  if (found.tree === undefined) return await readContent(found);
+  const key = JSON.stringify([found.path, found.namespace, found.stamp]);
+  const reading = rendered.get(key) ?? readContent(found);
+  rendered.set(key, reading);
+  return await reading;
 }
 
 function toStamp({ path, stamp }: { readonly path: string; readonly stamp: string }): string {
@@ -176,18 +191,17 @@ async function readResources(
     const listing = await listWatched(absolute, watched);
     if (listing.outOfSight.length > 0)
       errors.push(fileError(position, `spec.resources: ${path} can't be read`, "paths are relative to this file"));
-    // What was passed over is part of what the mesh is missing.
-    diagnostics.push(...listing.diagnostics.filter(({ severity }) => severity !== "error"));
-    for (const { path: file } of listing.files) {
+    // What was passed over is part of what the mesh is missing; what can't be read is said above.
+    diagnostics.push(...listing.diagnostics.filter(({ code }) => code !== "KMK0001").map((one) => shownDiagnostic(one, cwd)));
+    for (const found of listing.files) {
+      const { path: file } = found;
       const key = `${file} in ${namespace ?? common}`;
       if (file === own || seen.has(key)) continue;
       seen.add(key);
-      const shown = shownPath(file, cwd);
-      const text = await readFileText(file);
-      const read = typeof text === "string" ? readText(text, shown, namespace) : { documents: [], diagnostics: [text] };
-      diagnostics.push(...read.diagnostics);
+      const read = await readOnce({ ...found, ...(namespace !== undefined && { namespace }) }, watched);
+      diagnostics.push(...read.diagnostics.map((one) => shownDiagnostic(one, cwd)));
       if (file !== absolute && read.documents.some(isMeshTest)) continue;
-      documents.push(read.documents.filter((document) => !isMeshTest(document)));
+      documents.push(read.documents.filter((document) => !isMeshTest(document)).map((document) => shownDocument(document, cwd)));
     }
   }
   return { documents, diagnostics, errors };
@@ -217,6 +231,18 @@ function unusable(file: string, message: string): LoadedFile {
 
 function toFileError({ message, help, position = { file: "", line: 1, column: 1 } }: Diagnostic): FileError {
   return fileError(position, message, help);
+}
+
+function shownDocument({ value, locate }: RawDocument, cwd: string): RawDocument {
+  return { value, locate: (path) => shownPosition(locate(path), cwd) };
+}
+
+function shownDiagnostic(found: Diagnostic, cwd: string): Diagnostic {
+  return found.position === undefined ? found : { ...found, position: shownPosition(found.position, cwd) };
+}
+
+function shownPosition(position: SourcePosition, cwd: string): SourcePosition {
+  return { ...position, file: shownPath(position.file, cwd) };
 }
 
 /** Relative to the current folder where it lies in there. */

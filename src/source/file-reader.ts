@@ -1,14 +1,13 @@
-import type { Diagnostic } from "../model/diagnostic.ts";
 import { formatRef, refOf, type Resource } from "../model/resource.ts";
 import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
-import { findCutOff, mayGoOn } from "./cut-off.ts";
+import { readContent, recallContent } from "./content.ts";
+import { mayGoOn } from "./cut-off.ts";
 import { EMPTY_FILE, type FileMemory, keepFile, updateFile } from "./file-memory.ts";
-import { readFileText } from "./file-text.ts";
 import type { Kept, KeptResources } from "./kept-resources.ts";
 import type { LastGoodTexts } from "./last-good.ts";
-import { fileKey, type FileName, type FoundFile, type KnownPatches, listFiles, type Listing } from "./list-files.ts";
+import type { KnownLayers } from "./kustomize/tree.ts";
+import { fileKey, type FileName, type FoundFile, listFiles, type Listing } from "./list-files.ts";
 import { type Contested, type Declared, mergeDeclared } from "./merge.ts";
-import { readText } from "./read-text.ts";
 import { describeHeld, type Fate, guardRemovals, type Guarded, type HeldRemoval, NOTHING_YET } from "./removal-guard.ts";
 
 export interface FileReaderOptions {
@@ -31,6 +30,8 @@ export interface Reading {
 
 interface KnownFile extends FileName {
   readonly stamp: string;
+  /** Where its resources were written, if elsewhere: what becomes of it becomes of those. */
+  readonly inputs: readonly string[];
   /** As it was last read; undefined where it could not be. */
   readonly text: string | undefined;
   /** As it was when it last could be used. */
@@ -46,7 +47,7 @@ const GONE = "gone";
 /** What is remembered between two readings of the same paths. */
 export class FileReader {
   readonly #options: FileReaderOptions;
-  readonly #patches: KnownPatches = new Map();
+  readonly #layers: KnownLayers = new Map();
   #files: ReadonlyMap<string, KnownFile> = new Map();
   #guarded: Guarded = NOTHING_YET;
   #contested: Contested = new Map();
@@ -81,7 +82,7 @@ export class FileReader {
   }
 
   async read(): Promise<Reading> {
-    const listing = await listFiles(this.#options.paths, this.#patches);
+    const listing = await listFiles(this.#options.paths, this.#layers);
     if (this.#isFirst) await this.#recall(listing);
     const files = new Map<string, KnownFile>();
     for (const found of listing.files) files.set(fileKey(found), await this.#readFile(found));
@@ -165,17 +166,18 @@ export class FileReader {
   async #recall(listing: Listing): Promise<void> {
     const { lastGood, kept, paths } = this.#options;
     const given = paths.map(splitResourcePath);
-    const isOurs = (file: string) => given.some(({ path }) => isBelow(file, path));
     const isGiven = (file: FileName) => given.some(({ path, namespace }) => namespace === file.namespace && isBelow(file.path, path));
     const files = new Map<string, KnownFile>();
     for (const found of [...listing.files, ...((await lastGood?.files()) ?? []).filter(isGiven)]) {
       const name = nameOf(found);
       const text = files.has(fileKey(name)) ? undefined : await lastGood?.read(name);
       if (text === undefined) continue;
-      const memory = updateFile(EMPTY_FILE, readText(text, name.path, name.namespace).documents);
-      files.set(fileKey(name), { ...name, stamp: "", text: undefined, goodText: text, memory, fate: "goes-on" });
+      const memory = updateFile(EMPTY_FILE, recallContent(text, name));
+      files.set(fileKey(name), { ...name, stamp: "", inputs: placesOf(memory), text: undefined, goodText: text, memory, fate: "goes-on" });
     }
     const { held, contested } = (await kept?.read()) ?? { held: [], contested: [] };
+    const inputs = new Set([...files.values()].flatMap((file) => file.inputs));
+    const isOurs = (file: string) => inputs.has(file) || given.some(({ path }) => isBelow(file, path));
     const isOwn = (resource: Resource) => isOurs(resource.locate([]).file);
     this.#foreign = { held: held.filter(({ file }) => !isOurs(file)), contested: contested.filter((resource) => !isOwn(resource)) };
     const inForce = new Map(contested.filter(isOwn).map((resource) => [keyOf(resource), resource]));
@@ -188,24 +190,22 @@ export class FileReader {
   }
 
   async #readFile(found: FoundFile): Promise<KnownFile> {
-    const { path, stamp, namespace } = found;
+    const { stamp } = found;
     const known = this.#files.get(fileKey(found));
     if (known?.stamp === stamp && known.waiting === undefined) return known;
     const { memory: before, goodText } = known ?? { memory: EMPTY_FILE, goodText: undefined };
-    const text = await readFileText(path);
-    const unusable = (diagnostics: readonly Diagnostic[]): KnownFile => ({
-      ...{ ...found, goodText, fate: "goes-on", memory: keepFile(before, path, diagnostics) },
-      text: typeof text === "string" ? text : undefined,
-    });
-    if (typeof text !== "string") return unusable([text]);
-    if (known !== undefined && text === known.text) return withoutWaiting(known, stamp);
-    const cutOff = findCutOff(text, goodText ?? "", path);
-    const { documents, diagnostics } = cutOff === undefined ? readText(text, path, namespace) : { documents: [], diagnostics: [cutOff] };
-    if (diagnostics.length > 0) return unusable(diagnostics);
+    const { text, documents, diagnostics } = await readContent(found, goodText ?? "");
+    const name = { ...nameOf(found), stamp };
+    if (text !== undefined && known !== undefined && text === known.text) return withoutWaiting(known, stamp);
+    if (diagnostics.length > 0) {
+      const memory = keepFile(before, found.path, diagnostics);
+      return { ...name, inputs: known?.inputs ?? [], goodText, fate: "goes-on", memory, text };
+    }
     const memory = updateFile(before, documents);
-    const waiting = known === undefined || this.#isFirst ? undefined : this.#waitFor(known, { stamp, text, memory });
+    const good = text ?? "";
+    const waiting = known === undefined || this.#isFirst ? undefined : this.#waitFor(known, { stamp, text: good, memory });
     if (known !== undefined && waiting !== undefined) return { ...known, waiting };
-    return { ...found, text, goodText: text, memory, fate: fateOf(before, memory) };
+    return { ...name, inputs: placesOf(memory), text, goodText: good, memory, fate: fateOf(before, memory) };
   }
 
   #waitFor(known: KnownFile, { stamp, text, memory }: { stamp: string; text: string; memory: FileMemory }): KnownFile["waiting"] {
@@ -231,6 +231,10 @@ export class FileReader {
   }
 }
 
+function placesOf({ resources }: FileMemory): readonly string[] {
+  return [...new Set(resources.map(({ locate }) => locate([]).file))];
+}
+
 function withoutWaiting(known: KnownFile, stamp: string): KnownFile {
   const { waiting: _, ...rest } = known;
   return { ...rest, stamp };
@@ -249,10 +253,11 @@ const FATES: readonly Fate[] = ["empty", "unclear", "goes-on"];
 
 function fatesOf(files: Iterable<KnownFile>): ReadonlyMap<string, Fate> {
   const fates = new Map<string, Fate>();
-  for (const { path, fate } of files) {
-    const other = fates.get(path);
-    fates.set(path, other === undefined ? fate : (FATES.find((one) => one === fate || one === other) ?? fate));
-  }
+  for (const { path, inputs, fate } of files)
+    for (const place of new Set([path, ...inputs])) {
+      const other = fates.get(place);
+      fates.set(place, other === undefined ? fate : (FATES.find((one) => one === fate || one === other) ?? fate));
+    }
   return fates;
 }
 

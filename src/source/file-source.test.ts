@@ -46,7 +46,7 @@ describe("reading a folder", () => {
     await write("b/1.yaml", account("b1"));
     await write("a.yml", `${account("a1")}---\n${account("a2")}`);
     await write("c.json", '{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"c1"}}');
-    for (const other of [".hidden.yaml", ".kumiko/x.yaml", "node_modules/p/x.yaml", "kumiko.yaml", "b/kustomization.yaml", "notes.txt"])
+    for (const other of [".hidden.yaml", ".kumiko/x.yaml", "node_modules/p/x.yaml", "kumiko.yaml", "notes.txt"])
       await write(other, account("never"));
     const { resources, diagnostics } = await readFiles([dir]);
     expect(resources.map((resource) => formatRef(refOf(resource)))).toEqual([
@@ -55,7 +55,7 @@ describe("reading a folder", () => {
       "ServiceAccount/shop/b1",
       "ServiceAccount/default/c1",
     ]);
-    expect(diagnostics).toMatchObject([{ code: "KMK1004", severity: "info", position: { file: join(dir, "b/kustomization.yaml") } }]);
+    expect(diagnostics).toEqual([]);
   });
 
   test("a resource that is declared twice: the first file's is used, and both places have an error", async () => {
@@ -104,36 +104,6 @@ describe("reading a folder", () => {
     ]);
     expect(names()).toEqual(["ServiceAccount/shop/a"]);
     await new Promise((resolve) => server.close(resolve));
-  });
-
-  test("a patch that a kustomization names is passed over, and says which line names it", async () => {
-    const patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n";
-    const kustomization = [
-      "resources: [../base]",
-      "patchesStrategicMerge: [old.yaml]",
-      "patches:",
-      "  - {path: sub/replicas.yaml, target: {kind: Deployment}}",
-      "patchesJson6902:",
-      "  - path: ops.yaml",
-    ].join("\n");
-    await write("overlay/kustomization.yaml", kustomization);
-    await write("overlay/old.yaml", patch);
-    await write("overlay/sub/replicas.yaml", patch);
-    await write("overlay/ops.yaml", "- {op: replace, path: /spec, value: {}}\n");
-    await write("base/web.yaml", account("web"));
-    const { resources, diagnostics } = await readFiles([dir]);
-    expect(resources.map((resource) => formatRef(refOf(resource)))).toEqual(["ServiceAccount/shop/web"]);
-    const warnings = diagnostics.filter(({ severity }) => severity === "warning");
-    expect(warnings.map(({ code, position, message }) => [code, position?.file.slice(dir.length + 1), message])).toEqual([
-      ["KMK1004", "overlay/old.yaml", `a patch, which ${dir}/overlay/kustomization.yaml:2 names, and no resource: it changes nothing here`],
-      ["KMK1004", "overlay/ops.yaml", `a patch, which ${dir}/overlay/kustomization.yaml:6 names, and no resource: it changes nothing here`],
-      [
-        "KMK1004",
-        "overlay/sub/replicas.yaml",
-        `a patch, which ${dir}/overlay/kustomization.yaml:4 names, and no resource: it changes nothing here`,
-      ],
-    ]);
-    expect(diagnostics).toHaveLength(4);
   });
 
   test("a Helm chart's templates are passed over, and one line says how to render it", async () => {

@@ -3,11 +3,13 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
-import { formatPosition, type SourcePosition } from "../model/position.ts";
 import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { unreadable } from "./file-text.ts";
-import { chartOf, findPatches, KUSTOMIZATION } from "./kustomization.ts";
+import { chooseKustomizations } from "./kustomize/choose.ts";
+import { isKustomization } from "./kustomize/named-files.ts";
+import type { KnownLayers, Tree } from "./kustomize/tree.ts";
 import { LIMITS } from "./limits.ts";
+import { stampOf } from "./stamp.ts";
 
 /** A file, and the namespace that its path is given for. */
 export interface FileName {
@@ -19,6 +21,8 @@ export interface FileName {
 /** A file as it was found; `stamp` changes when its content may have. */
 export interface FoundFile extends FileName {
   readonly stamp: string;
+  /** It is a kustomization, and stands for all that it takes in. */
+  readonly tree?: Tree;
 }
 
 export interface Listing {
@@ -35,24 +39,20 @@ const OUR_SETTINGS = /^kumiko\.ya?ml$/i;
 const CHART = "Chart.yaml";
 const READ = /\.(ya?ml|json)$/i;
 
-/** What the kustomizations of an earlier listing named, so that only those that changed are read again. */
-export type KnownPatches = Map<string, { readonly stamp: string; readonly patches: ReadonlyMap<string, SourcePosition> }>;
-
 /**
- * Every .yaml, .yml and .json file of the given files and folders. Hidden names, `node_modules` and symbolic links to folders are passed over,
- * and what only looks like a resource: patches that a kustomization names, templates of a Helm chart. A file that is given by its name is read
- * whatever it is called.
+ * Every .yaml, .yml and .json file of the given files and folders; a kustomization stands for what it takes in. Hidden names, `node_modules` and
+ * symbolic links to folders are passed over, and templates of a Helm chart. A file that is given by its name is read whatever it is called.
  */
-export async function listFiles(paths: readonly ResourcePath[], known: KnownPatches = new Map()): Promise<Listing> {
+export async function listFiles(paths: readonly ResourcePath[], known: KnownLayers = new Map()): Promise<Listing> {
   const listing: Found = {
     files: [],
     folders: new Set(),
     outOfSight: [],
     diagnostics: [],
-    kustomizations: [],
     charts: new Set(),
     named: new Set(),
   };
+  const owners: ((file: string) => boolean)[] = [];
   const seen = new Set<string>();
   for (const given of paths) {
     const { path, ...placed } = splitResourcePath(given);
@@ -65,18 +65,29 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownPatc
     };
     try {
       const found = await stat(path);
-      if (found.isDirectory()) await walk(path, 0, { ...listing, add });
+      const kustomizations: string[] = [];
+      if (found.isDirectory()) await walk(path, 0, { ...listing, add, kustomizations });
       else {
         listing.folders.add(dirname(path));
-        listing.named.add(path);
-        add({ path, stamp: stampOf(found) });
+        if (isKustomization(path)) kustomizations.push(path);
+        else {
+          listing.named.add(path);
+          add({ path, stamp: stampOf(found) });
+        }
       }
+      const { trees, owns, diagnostics } = await chooseKustomizations(path, kustomizations, known);
+      for (const tree of trees) {
+        for (const folder of tree.folders) listing.folders.add(folder);
+        add({ path: tree.file, stamp: tree.stamp, tree });
+      }
+      owners.push(owns);
+      listing.diagnostics.push(...diagnostics);
     } catch (error) {
       listing.folders.add(dirname(path));
       hide(path, error, listing);
     }
   }
-  await passOver(listing, known);
+  passOver(listing, (file) => owners.some((owns) => owns(file)));
   const tooMany = listing.files[LIMITS.files];
   if (tooMany !== undefined) {
     const message = `more than ${LIMITS.files} files: ${tooMany.path} and those after it are not read`;
@@ -102,42 +113,31 @@ interface Found {
   readonly folders: Set<string>;
   readonly outOfSight: string[];
   readonly diagnostics: Diagnostic[];
-  readonly kustomizations: FoundFile[];
   /** Folders of Helm charts. */
   readonly charts: Set<string>;
   /** Files that were given by their names. */
   readonly named: Set<string>;
 }
 
-type Walk = Omit<Found, "named"> & { readonly add: (file: FoundFile) => void };
+type Walk = Omit<Found, "named"> & { readonly add: (file: FoundFile) => void; readonly kustomizations: string[] };
 
-/** Takes away what is no resource by itself, and says so once for each patch and each chart. */
-async function passOver(listing: Found, known: KnownPatches): Promise<void> {
-  const patches = new Map<string, SourcePosition>();
-  for (const { path, stamp } of listing.kustomizations) {
-    const before = known.get(path);
-    const found = before?.stamp === stamp ? before.patches : await findPatches(path);
-    known.set(path, { stamp, patches: found });
-    for (const [patch, namedAt] of found) patches.set(patch, namedAt);
-  }
+/** Takes away what is no resource by itself, and says so once for each chart. */
+function passOver(listing: Found, owns: (file: string) => boolean): void {
   const templates = new Map<string, Set<string>>();
-  const found = new Map<string, SourcePosition>();
-  listing.files = listing.files.filter(({ path }) => {
-    if (listing.named.has(path)) return true;
+  listing.files = listing.files.filter(({ path, tree }) => {
+    if (tree !== undefined || listing.named.has(path)) return true;
     const chart = chartOf(path, listing.charts);
     if (chart !== undefined) return void templates.set(chart, (templates.get(chart) ?? new Set()).add(path));
-    const namedAt = patches.get(resolve(path));
-    if (namedAt !== undefined) found.set(path, namedAt);
-    return namedAt === undefined;
+    return !owns(resolve(path));
   });
-  for (const [path, namedAt] of found) listing.diagnostics.push(isPatch(path, namedAt));
   for (const [chart, { size }] of templates) listing.diagnostics.push(notRendered(chart, size));
 }
 
-function isPatch(file: string, namedAt: SourcePosition): Diagnostic {
-  const message = `a patch, which ${formatPosition(namedAt)} names, and no resource: it changes nothing here`;
-  const help = `read what it makes: kubectl kustomize ${quote(dirname(namedAt.file))} > FILE.yaml`;
-  return diagnostic("KMK1004", { message, help, position: { file, line: 1, column: 1 } });
+/** The folder of the Helm chart whose template a file is: `CHART/templates/…` with `CHART/Chart.yaml`; undefined where it is none. */
+function chartOf(file: string, charts: ReadonlySet<string>): string | undefined {
+  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder))
+    if (charts.has(dirname(folder)) && folder === join(dirname(folder), "templates")) return dirname(folder);
+  return undefined;
 }
 
 function notRendered(chart: string, count: number): Diagnostic {
@@ -159,27 +159,10 @@ async function walk(folder: string, depth: number, listing: Walk): Promise<void>
     const path = join(folder, entry.name);
     if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
     if (entry.isDirectory()) await walk(path, depth + 1, listing);
-    else if (KUSTOMIZATION.test(entry.name)) await addKustomization(path, listing);
+    else if (isKustomization(path)) listing.kustomizations.push(path);
     else if (entry.name === CHART) listing.charts.add(folder);
     else if (READ.test(entry.name) && !OUR_SETTINGS.test(entry.name)) await addFile(path, listing);
   }
-}
-
-/** Its patches and name prefixes would change what the files beside it say: those are read as they are. */
-function notApplied(file: string): Diagnostic {
-  const message = "kustomizations are not applied: the files beside it are read as they are";
-  const help = `read what it makes: kubectl kustomize ${quote(dirname(file))} > FILE.yaml`;
-  return {
-    ...diagnostic("KMK1004", { message, help, position: { file, line: 1, column: 1 } }),
-    severity: "info",
-  };
-}
-
-async function addKustomization(path: string, listing: Walk): Promise<void> {
-  const found = await statFile(path, listing);
-  if (found === undefined) return;
-  listing.kustomizations.push(found);
-  listing.diagnostics.push(notApplied(path));
 }
 
 async function addFile(path: string, listing: Walk): Promise<void> {
@@ -203,8 +186,4 @@ async function statFile(path: string, listing: Walk): Promise<FoundFile | undefi
 function hide(path: string, error: unknown, { outOfSight, diagnostics }: Pick<Walk, "outOfSight" | "diagnostics">): void {
   outOfSight.push(path);
   diagnostics.push(unreadable(path, error));
-}
-
-function stampOf({ mtimeMs, ctimeMs, size, ino }: { mtimeMs: number; ctimeMs: number; size: number; ino: number }): string {
-  return `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
 }
