@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { MeshError } from "../model/error.ts";
 import { formatPosition } from "../model/position.ts";
-import { splitResourcePath, withPath } from "../model/resource-path.ts";
+import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "../runtime/index.ts";
 import { type Environment, LAUNCH_FILE, type Places } from "./config.ts";
 
@@ -34,13 +34,16 @@ export function readLaunchSettings(places: Places, environment: Environment): La
     isDeclared,
     diagnostics,
     programEnv,
-    resources:
-      settings.resources.length === 0
-        ? [places.root]
-        : settings.resources.map((given) => withPath(given, resolve(places.root, splitResourcePath(given).path))),
+    resources: settings.resources.length === 0 ? [places.root] : settings.resources.map((given) => resolvePaths(given, places.root)),
     authorities: paths(settings.authorities),
     outside: Object.fromEntries(outside.map(([name, program]) => [name, { ...program, env: { ...programEnv, ...program.env } }])),
   };
+}
+
+function resolvePaths(given: ResourcePath, root: string): ResourcePath {
+  if (typeof given === "string") return resolve(root, given);
+  const { path, values } = given;
+  return { ...given, path: resolve(root, path), ...(values !== undefined && { values: resolve(root, values) }) };
 }
 
 /** @throws MeshError `refused` where a part of `kumiko.yaml` is wrong and was left out: what is missing would be a riddle later on. */

@@ -14,7 +14,10 @@ export function visibleFolders(root: string, node = process.execPath): readonly 
 
 /** What they don't find in it: the manifests and the mesh's settings. Without `resources`, every file may be a manifest, and stays. */
 export function hiddenPaths({ resources }: Pick<LaunchSettings, "resources">, { root }: Pick<Places, "root">): readonly string[] {
-  const paths = resources.map((given) => splitResourcePath(given).path);
+  const paths = resources.flatMap((given) => {
+    const { path, values } = splitResourcePath(given);
+    return values === undefined ? [path] : [path, values];
+  });
   return [join(root, LAUNCH_FILE), ...paths.filter((path) => path !== root && !root.startsWith(`${path}/`))];
 }
 

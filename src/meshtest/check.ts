@@ -22,6 +22,8 @@ export interface NamedResources {
   readonly path: string;
   /** Of documents that name none; absent: the test's own. */
   readonly namespace?: string;
+  /** Of a Helm chart: a file of values, relative to the test's. */
+  readonly values?: string;
   readonly position: SourcePosition;
 }
 
@@ -85,9 +87,10 @@ function readResources(given: readonly unknown[], { locate }: RawDocument, compl
     const at = ["spec", "resources", i];
     const entry = typeof item === "string" ? { path: item } : item;
     checkAgainst("Resources", entry, at, complain);
-    const { path, namespace } = (isRecord(entry) ? entry : {}) as Partial<NamedResources>;
+    const { path, namespace, values } = (isRecord(entry) ? entry : {}) as Partial<NamedResources>;
     if (namespace !== undefined && !isNamespace(namespace)) complain([...at, "namespace"], "it is no namespace", NAMESPACE_FORM);
-    return typeof path === "string" ? [{ path, ...(namespace !== undefined && { namespace }), position: locate(at) }] : [];
+    if (typeof path !== "string") return [];
+    return [{ path, ...(namespace !== undefined && { namespace }), ...(typeof values === "string" && { values }), position: locate(at) }];
   });
 }
 

@@ -114,14 +114,14 @@ const WORKLOAD: Literal = {
   },
 };
 
-const RESOURCES: Literal = { required: ["path"], fields: { path: text, namespace: text } };
+const RESOURCES: Literal = { required: ["path"], fields: { path: text, namespace: text, values: text } };
 
 const SPEC: Literal = {
   required: ["calls"],
   fields: {
     resources: about(
       { list: { is: "any", forms: [TEXT_FORM, toEditor(RESOURCES)] } },
-      "Files and folders, relative to this file, {path, namespace} for documents that name no namespace; other documents of this file belong to the test too",
+      "Files and folders, relative to this file, {path, namespace} for documents that name no namespace, {path, values} for a Helm chart; other documents of this file belong to the test too",
     ),
     profile: about(oneOf("istio", "zero-trust"), "Defaults where a resource says nothing (istio)"),
     workloads: about({ list: WORKLOAD }, "What runs, beside Deployments, StatefulSets, Pods and WorkloadEntries"),

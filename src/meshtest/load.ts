@@ -2,12 +2,13 @@ import { dirname, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import type { SourcePosition } from "../model/position.ts";
 import type { Resource } from "../model/resource.ts";
+import type { PlacedPath } from "../model/resource-path.ts";
 import { checkDocument, type RawDocument } from "../schema/index.ts";
 import { isRecord } from "../schema/shape.ts";
 import { type Declared, mergeDeclared, readText } from "../source/index.ts";
 import { readContent } from "../source/content.ts";
 import { readFileText } from "../source/file-text.ts";
-import { type FoundFile, listFiles } from "../source/list-files.ts";
+import { fileKey, type FoundFile, listFiles } from "../source/list-files.ts";
 import { checkTest, isMeshTest, type NamedResources } from "./check.ts";
 import type { MeshTest } from "./document.ts";
 import { KIND } from "./document-schema.ts";
@@ -42,7 +43,7 @@ export interface Loaded {
 /** What decides the result, as it was when it was read. */
 export interface Watched {
   /** Files and folders. */
-  readonly paths: readonly string[];
+  readonly paths: readonly PlacedPath[];
   /** Another text once one of their files has changed, come or gone. */
   readonly stamp: string;
 }
@@ -50,15 +51,15 @@ export interface Watched {
 /** Reads every MeshTest of the paths; folders are searched. What can't be used is an error of its file and stops no other. */
 export async function loadTests({ paths, cwd }: LoadOptions): Promise<Loaded> {
   const files = new Map<string, LoadedFile>();
-  const watched: Watching = { paths: new Set(), stamps: new Set(), rendered: new Map() };
+  const watched = nothingWatched();
   for (const path of paths) {
     const absolute = resolve(cwd, path);
-    const listing = await listWatched(absolute, watched);
+    const listing = await listWatched({ path: absolute }, watched);
     const isFolder = listing.files.length !== 1 || listing.files[0]?.path !== absolute;
     let found = 0;
-    for (const { path: file, tree } of listing.files) {
-      // A kustomization makes resources, and no tests.
-      if (tree !== undefined) continue;
+    for (const { path: file, render } of listing.files) {
+      // Kustomizations and charts make resources, and no tests.
+      if (render !== undefined) continue;
       const shown = shownPath(file, cwd);
       const loaded = files.get(shown) ?? (await loadFile(file, { shown, cwd, isSearched: isFolder, watched }));
       if (loaded === undefined) continue;
@@ -76,33 +77,43 @@ export async function loadTests({ paths, cwd }: LoadOptions): Promise<Loaded> {
         errors: [fileError(position, `there is no ${KIND} in ${path}`, "see docs/meshtest.md")],
       });
   }
-  return { files: [...files.values()], watched: { paths: [...watched.paths], stamp: [...watched.stamps].toSorted().join("\n") } };
+  return { files: [...files.values()], watched: { paths: [...watched.paths.values()], stamp: joined(watched.stamps) } };
 }
 
 /** What `Watched.stamp` would be now. */
 export async function stampOf({ paths }: Watched): Promise<{ readonly stamp: string; readonly folders: readonly string[] }> {
-  const { files, folders } = await listFiles(paths);
-  return { stamp: files.map(toStamp).toSorted().join("\n"), folders };
+  const watching = nothingWatched();
+  const folders = new Set<string>();
+  for (const given of paths) for (const folder of (await listWatched(given, watching)).folders) folders.add(folder);
+  return { stamp: joined(watching.stamps), folders: [...folders] };
+}
+
+function nothingWatched(): Watching {
+  return { paths: new Map(), stamps: new Set(), rendered: new Map() };
+}
+
+function joined(stamps: ReadonlySet<string>): string {
+  return [...stamps].toSorted().join("\n");
 }
 
 interface Watching {
-  readonly paths: Set<string>;
+  readonly paths: Map<string, PlacedPath>;
   readonly stamps: Set<string>;
-  /** What kustomizations render, for all the tests that name them. */
+  /** What kustomizations and charts make, for all the tests that name them. */
   readonly rendered: Map<string, ReturnType<typeof readContent>>;
 }
 
-async function listWatched(path: string, { paths, stamps }: Watching): ReturnType<typeof listFiles> {
-  const listing = await listFiles([path]);
-  paths.add(path);
+async function listWatched(given: PlacedPath, { paths, stamps }: Watching): ReturnType<typeof listFiles> {
+  const listing = await listFiles([given]);
+  paths.set(JSON.stringify(given), given);
   for (const file of listing.files) stamps.add(toStamp(file));
   return listing;
 }
 
 /** Rendering takes a program's time: once for each state of the files is enough. */
 async function readOnce(found: FoundFile, { rendered }: Watching): ReturnType<typeof readContent> {
-  if (found.tree === undefined) return await readContent(found);
-  const key = JSON.stringify([found.path, found.namespace, found.stamp]);
+  if (found.render === undefined) return await readContent(found);
+  const key = JSON.stringify([fileKey(found), found.stamp]);
   const reading = rendered.get(key) ?? readContent(found);
   rendered.set(key, reading);
   return await reading;
@@ -186,9 +197,10 @@ async function readResources(
   const diagnostics: Diagnostic[] = [];
   const errors: FileError[] = [];
   const seen = new Set<string>();
-  for (const { path, namespace, position } of entries) {
+  for (const { path, namespace, values, position } of entries) {
     const absolute = resolve(base, path);
-    const listing = await listWatched(absolute, watched);
+    const placed = { ...(namespace !== undefined && { namespace }), ...(values !== undefined && { values: resolve(base, values) }) };
+    const listing = await listWatched({ path: absolute, ...placed }, watched);
     if (listing.outOfSight.length > 0)
       errors.push(fileError(position, `spec.resources: ${path} can't be read`, "paths are relative to this file"));
     // What was passed over is part of what the mesh is missing; what can't be read is said above.
@@ -198,7 +210,7 @@ async function readResources(
       const key = `${file} in ${namespace ?? common}`;
       if (file === own || seen.has(key)) continue;
       seen.add(key);
-      const read = await readOnce({ ...found, ...(namespace !== undefined && { namespace }) }, watched);
+      const read = await readOnce(found, watched);
       diagnostics.push(...read.diagnostics.map((one) => shownDiagnostic(one, cwd)));
       if (file !== absolute && read.documents.some(isMeshTest)) continue;
       documents.push(read.documents.filter((document) => !isMeshTest(document)).map((document) => shownDocument(document, cwd)));

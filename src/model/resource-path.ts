@@ -1,11 +1,14 @@
-/** A file or folder of resources; with a namespace, that of documents which name none, as in `kubectl apply --namespace NAME --filename PATH`. */
-export type ResourcePath = string | { readonly path: string; readonly namespace: string };
-
-export function splitResourcePath(given: ResourcePath): { readonly path: string; readonly namespace?: string } {
-  return typeof given === "string" ? { path: given } : given;
+/** A file or folder of resources, more closely. */
+export interface PlacedPath {
+  readonly path: string;
+  /** That of documents which name none, as in `kubectl apply --namespace NAME --filename PATH`. */
+  readonly namespace?: string;
+  /** Where the path is a Helm chart: a file of values that go before the chart's own. */
+  readonly values?: string;
 }
 
-/** The same with another path. */
-export function withPath(given: ResourcePath, path: string): ResourcePath {
-  return typeof given === "string" ? path : { ...given, path };
+export type ResourcePath = string | PlacedPath;
+
+export function splitResourcePath(given: ResourcePath): PlacedPath {
+  return typeof given === "string" ? { path: given } : given;
 }

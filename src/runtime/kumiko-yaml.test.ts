@@ -43,6 +43,15 @@ publish:
     ]);
   });
 
+  test("reads where resources are, with the namespace of what names none and a chart's values", () => {
+    const { settings, said } = read(
+      'resources: [a, {path: "${AT}/b"}, {path: c, namespace: shop}, {path: d, values: "${AT}/v.yaml", namespace: s}, {path: e, values: 1}]',
+      { AT: "/x" },
+    );
+    expect(settings.resources).toEqual(["a", "/x/b", { path: "c", namespace: "shop" }, { path: "d", namespace: "s", values: "/x/v.yaml" }]);
+    expect(said).toEqual(["kumiko.yaml:1 KMK1001 resources[4].values: a file of a chart's values is needed"]);
+  });
+
   test("reads what an image's programs are here", () => {
     const { settings, said } = read("images:\n  a:\n    programs: { /app/server: [node, a.js], /app/other: [] }");
     expect(settings.images["a"]?.programs).toEqual({ "/app/server": ["node", "a.js"] });

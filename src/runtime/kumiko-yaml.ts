@@ -156,13 +156,20 @@ function readCommand(reader: Reader, value: unknown, path: JsonPath): readonly s
 
 function readResources(reader: Reader, value: unknown, at: JsonPath, fill: Fill): ResourcePath | undefined {
   if (typeof value === "string") return fill(value);
-  if (!isRecord(value)) return reader.wrong("a path is needed, or {path, namespace}", at);
-  const fields = reader.map(value, at, ["path", "namespace"]);
-  const [path, namespace] = [fields["path"], fields["namespace"]];
+  if (!isRecord(value)) return reader.wrong("a path is needed, or {path, namespace, values}", at);
+  const fields = reader.map(value, at, ["path", "namespace", "values"]);
+  const [path, namespace, values] = [fields["path"], fields["namespace"], fields["values"]];
   if (typeof path !== "string" || path === "") return reader.wrong("a path is needed", [...at, "path"]);
-  if (namespace === undefined) return fill(path);
-  if (typeof namespace !== "string" || !isDnsLabel(fill(namespace))) return reader.wrong("a namespace is needed", [...at, "namespace"]);
-  return { path: fill(path), namespace: fill(namespace) };
+  if (namespace !== undefined && (typeof namespace !== "string" || !isDnsLabel(fill(namespace))))
+    return reader.wrong("a namespace is needed", [...at, "namespace"]);
+  if (values !== undefined && (typeof values !== "string" || values === ""))
+    return reader.wrong("a file of a chart's values is needed", [...at, "values"]);
+  if (namespace === undefined && values === undefined) return fill(path);
+  return {
+    path: fill(path),
+    ...(namespace !== undefined && { namespace: fill(namespace) }),
+    ...(values !== undefined && { values: fill(values) }),
+  };
 }
 
 function readImage(reader: Reader, value: unknown, path: JsonPath, fill: Fill): ImageCommand {

@@ -1,11 +1,13 @@
 import type { Diagnostic } from "../model/diagnostic.ts";
 import type { RawDocument } from "../schema/index.ts";
+import { basename } from "node:path";
 import { findCutOff } from "./cut-off.ts";
 import { readFileText } from "./file-text.ts";
+import { CHART } from "./helm.ts";
 import { isKustomization } from "./kustomize/named-files.ts";
-import { recallRendering, render } from "./kustomize/rendered.ts";
 import type { FileName, FoundFile } from "./list-files.ts";
 import { readText } from "./read-text.ts";
+import { recallRendering } from "./rendering.ts";
 
 /** What a file holds now. */
 export interface Content {
@@ -17,12 +19,12 @@ export interface Content {
 }
 
 /**
- * Reads a file, or renders the kustomization that it is. Never throws, whatever it holds.
+ * Reads a file, or renders what it stands for. Never throws, whatever it holds.
  * @param goodText as it was when it last could be used, of which it may be the beginning
  */
-export async function readContent({ path, namespace, tree }: FoundFile, goodText = ""): Promise<Content> {
-  if (tree !== undefined) {
-    const { documents, diagnostics, text } = await render(tree, { namespace });
+export async function readContent({ path, namespace, render }: FoundFile, goodText = ""): Promise<Content> {
+  if (render !== undefined) {
+    const { documents, diagnostics, text } = await render();
     return { documents, diagnostics, text: diagnostics.length > 0 ? undefined : text };
   }
   const text = await readFileText(path);
@@ -33,5 +35,7 @@ export async function readContent({ path, namespace, tree }: FoundFile, goodText
 
 /** The documents of a last good text. */
 export function recallContent(text: string, { path, namespace }: FileName): readonly RawDocument[] {
+  // What a chart makes may name namespaces of its own.
+  if (basename(path) === CHART) return recallRendering(text);
   return isKustomization(path) ? recallRendering(text, namespace) : readText(text, path, namespace).documents;
 }

@@ -120,7 +120,7 @@ describe("reading a folder", () => {
         code: "KMK1004",
         severity: "warning",
         message: "a Helm chart: its 2 templates are not rendered, and not read",
-        help: `read what it makes: helm template ${join(dir, "web")} > FILE.yaml`,
+        help: `name the chart's folder itself, or read what it makes: helm template ${join(dir, "web")} > FILE.yaml`,
         position: { file: join(dir, "web/Chart.yaml") },
       },
     ]);

@@ -3,12 +3,15 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
-import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
+import { type PlacedPath, type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { unreadable } from "./file-text.ts";
+import { CHART, findChart, isOfChart, renderChart } from "./helm.ts";
 import { chooseKustomizations } from "./kustomize/choose.ts";
 import { isKustomization } from "./kustomize/named-files.ts";
-import type { KnownLayers, Tree } from "./kustomize/tree.ts";
+import { render } from "./kustomize/render.ts";
+import type { KnownLayers } from "./kustomize/tree.ts";
 import { LIMITS } from "./limits.ts";
+import type { Rendering } from "./rendering.ts";
 import { stampOf } from "./stamp.ts";
 
 /** A file, and the namespace that its path is given for. */
@@ -21,8 +24,8 @@ export interface FileName {
 /** A file as it was found; `stamp` changes when its content may have. */
 export interface FoundFile extends FileName {
   readonly stamp: string;
-  /** It is a kustomization, and stands for all that it takes in. */
-  readonly tree?: Tree;
+  /** It is a kustomization or a chart, and stands for what is rendered out of it. */
+  readonly render?: () => Promise<Rendering>;
 }
 
 export interface Listing {
@@ -36,7 +39,6 @@ export interface Listing {
 }
 
 const OUR_SETTINGS = /^kumiko\.ya?ml$/i;
-const CHART = "Chart.yaml";
 const READ = /\.(ya?ml|json)$/i;
 
 /**
@@ -51,13 +53,13 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownLaye
     diagnostics: [],
     charts: new Set(),
     named: new Set(),
+    owners: [],
   };
-  const owners: ((file: string) => boolean)[] = [];
   const seen = new Set<string>();
   for (const given of paths) {
-    const { path, ...placed } = splitResourcePath(given);
+    const { path, namespace } = splitResourcePath(given);
     const add = (found: FoundFile) => {
-      const file = { ...found, ...placed };
+      const file = { ...found, ...(namespace !== undefined && { namespace }) };
       const key = fileKey(file);
       if (seen.has(key)) return;
       seen.add(key);
@@ -65,42 +67,51 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownLaye
     };
     try {
       const found = await stat(path);
-      const kustomizations: string[] = [];
-      if (found.isDirectory()) await walk(path, 0, { ...listing, add, kustomizations });
-      else {
-        listing.folders.add(dirname(path));
-        if (isKustomization(path)) kustomizations.push(path);
-        else {
-          listing.named.add(path);
-          add({ path, stamp: stampOf(found) });
-        }
-      }
-      const { trees, owns, diagnostics } = await chooseKustomizations(path, kustomizations, known);
-      for (const tree of trees) {
-        for (const folder of tree.folders) listing.folders.add(folder);
-        add({ path: tree.file, stamp: tree.stamp, tree });
-      }
-      owners.push(owns);
-      listing.diagnostics.push(...diagnostics);
+      const walking: Walk = { ...listing, add, kustomizations: [] };
+      if (found.isDirectory()) await walk(path, 0, walking);
+      else addGiven(path, stampOf(found), walking, listing.named);
+      await addRendered(splitResourcePath(given), walking, known);
     } catch (error) {
       listing.folders.add(dirname(path));
       hide(path, error, listing);
     }
   }
-  passOver(listing, (file) => owners.some((owns) => owns(file)));
+  passOver(listing);
   const tooMany = listing.files[LIMITS.files];
-  if (tooMany !== undefined) {
-    const message = `more than ${LIMITS.files} files: ${tooMany.path} and those after it are not read`;
-    listing.diagnostics.push(
-      diagnostic("KMK0003", {
-        message,
-        help: "name the folders that hold resources",
-        position: { file: tooMany.path, line: 1, column: 1 },
-      }),
-    );
-  }
+  if (tooMany !== undefined) listing.diagnostics.push(notAll(tooMany));
   const { files, folders, outOfSight, diagnostics } = listing;
   return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, diagnostics };
+}
+
+function notAll({ path }: FoundFile): Diagnostic {
+  const message = `more than ${LIMITS.files} files: ${path} and those after it are not read`;
+  const help = "name the folders that hold resources";
+  return diagnostic("KMK0003", { message, help, position: { file: path, line: 1, column: 1 } });
+}
+
+function addGiven(path: string, stamp: string, { folders, kustomizations, add }: Walk, named: Set<string>): void {
+  folders.add(dirname(path));
+  if (isKustomization(path)) return void kustomizations.push(path);
+  named.add(path);
+  add({ path, stamp });
+}
+
+/** What stands for others: kustomizations below the path, and the chart that it is. */
+async function addRendered({ path, namespace, values }: PlacedPath, walking: Walk, known: KnownLayers): Promise<void> {
+  const { kustomizations, folders, owners, charts, diagnostics, add } = walking;
+  const chosen = await chooseKustomizations(path, kustomizations, known);
+  for (const tree of chosen.trees) {
+    for (const folder of tree.folders) folders.add(folder);
+    add({ path: tree.file, stamp: tree.stamp, render: () => render(tree, { namespace }) });
+  }
+  owners.push(chosen.owns);
+  diagnostics.push(...chosen.diagnostics);
+  const chart = charts.has(path) ? await findChart(path, values) : undefined;
+  if (chart === undefined) return values === undefined ? undefined : void diagnostics.push(noChart(path));
+  for (const folder of chart.folders) folders.add(folder);
+  charts.delete(path);
+  owners.push((file) => isOfChart(chart, file));
+  add({ path: join(path, CHART), stamp: chart.stamp, render: () => renderChart(chart, namespace) });
 }
 
 /** A file that is read for two namespaces is two. */
@@ -117,20 +128,29 @@ interface Found {
   readonly charts: Set<string>;
   /** Files that were given by their names. */
   readonly named: Set<string>;
+  /** Whether a file belongs to what is rendered, and so is no resource by itself. */
+  readonly owners: ((file: string) => boolean)[];
 }
 
 type Walk = Omit<Found, "named"> & { readonly add: (file: FoundFile) => void; readonly kustomizations: string[] };
 
 /** Takes away what is no resource by itself, and says so once for each chart. */
-function passOver(listing: Found, owns: (file: string) => boolean): void {
+function passOver(listing: Found): void {
   const templates = new Map<string, Set<string>>();
-  listing.files = listing.files.filter(({ path, tree }) => {
-    if (tree !== undefined || listing.named.has(path)) return true;
+  listing.files = listing.files.filter(({ path, render: isRendered }) => {
+    if (isRendered !== undefined || listing.named.has(path)) return true;
+    const absolute = resolve(path);
+    if (listing.owners.some((owns) => owns(absolute))) return false;
     const chart = chartOf(path, listing.charts);
-    if (chart !== undefined) return void templates.set(chart, (templates.get(chart) ?? new Set()).add(path));
-    return !owns(resolve(path));
+    if (chart !== undefined) templates.set(chart, (templates.get(chart) ?? new Set()).add(path));
+    return chart === undefined;
   });
   for (const [chart, { size }] of templates) listing.diagnostics.push(notRendered(chart, size));
+}
+
+function noChart(path: string): Diagnostic {
+  const message = `values are given for ${path}, which is no Helm chart`;
+  return diagnostic("KMK0007", { message, help: `name the folder that holds ${CHART}`, position: { file: path, line: 1, column: 1 } });
 }
 
 /** The folder of the Helm chart whose template a file is: `CHART/templates/…` with `CHART/Chart.yaml`; undefined where it is none. */
@@ -142,7 +162,7 @@ function chartOf(file: string, charts: ReadonlySet<string>): string | undefined 
 
 function notRendered(chart: string, count: number): Diagnostic {
   const message = `a Helm chart: its ${count === 1 ? "template is" : `${count} templates are`} not rendered, and not read`;
-  const help = `read what it makes: helm template ${quote(chart)} > FILE.yaml`;
+  const help = `name the chart's folder itself, or read what it makes: helm template ${quote(chart)} > FILE.yaml`;
   return diagnostic("KMK1004", { message, help, position: { file: join(chart, CHART), line: 1, column: 1 } });
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { formatPosition } from "../../model/position.ts";
 import { idOf } from "./item.ts";
-import { render } from "./rendered.ts";
+import { render } from "./render.ts";
 import { findTree } from "./tree.ts";
 import { type Fields, isFields } from "./values.ts";
 

@@ -5,10 +5,10 @@ import { LineIndex } from "../lines.ts";
 import { parseText } from "../parse.ts";
 import { findPlace } from "../place.ts";
 import { isFault } from "../plain.ts";
+import type { RenderedResource } from "../rendering.ts";
 import { expandLists } from "./expand-lists.ts";
 import { idOf, type Source } from "./item.ts";
 import type { Layer } from "./layer.ts";
-import type { RenderedResource } from "./rendered.ts";
 import type { Tree } from "./tree.ts";
 import { copy, type Fields, isFields, listOf, textOf } from "./values.ts";
 
