@@ -74,7 +74,7 @@ describe("files", () => {
     expect(files[0]?.tests[0]?.resources.map(({ kind, metadata }) => `${kind}/${metadata.namespace}/${metadata.name}`)).toEqual([
       "Service/shop/users",
     ]);
-    expect(watched.paths).toContain(join(folder, "mesh"));
+    expect(watched.paths).toContainEqual({ path: join(folder, "mesh") });
   });
 
   test("under resources that can't be read as a whole keep the test from running, unless it expects so", async () => {

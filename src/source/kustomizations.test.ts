@@ -121,11 +121,7 @@ describe("several kustomizations in one tree", () => {
 
 describe("what can't be rendered does not enter", () => {
   const failing: readonly (readonly [string, string, string])[] = [
-    [
-      "a field beyond what is built in",
-      "replacements: [{path: r.txt}]\n",
-      "kustomization.yaml:2: a kustomization's field replacements is beyond",
-    ],
+    ["a field beyond what is built in", "replacements: [{path: r.txt}]\n", "kustomization.yaml:2: the field replacements is beyond"],
     [
       "a base that would be fetched",
       "components: ['https://example.com/x?ref=1']\n",

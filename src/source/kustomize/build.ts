@@ -6,9 +6,10 @@ import { parseText } from "../parse.ts";
 import { LIMITS } from "../limits.ts";
 import { isFault } from "../plain.ts";
 import { expandLists } from "./expand-lists.ts";
+import { checkFields } from "./check-fields.ts";
 import { generate, hashSuffix } from "./generate.ts";
 import { formatId, idOf, inDefault, type Item, metadataOf, newItem, remember, type Source } from "./item.ts";
-import { beyond, type Layer, mistaken } from "./layer.ts";
+import { type Layer, mistaken } from "./layer.ts";
 import { applyLatePatches, applyPatches, type Patching } from "./patches.ts";
 import { updateReferences } from "./references.ts";
 import { addAffixes, addAnnotations, addLabels, setImages, setNamespace, setReplicas } from "./transform.ts";
@@ -28,12 +29,6 @@ export interface Built {
   readonly items: readonly Item[];
   readonly diagnostics: readonly Diagnostic[];
 }
-
-const RENDERED = new Set([
-  ...["apiVersion", "kind", "metadata", "resources", "bases", "components", "patches", "patchesStrategicMerge", "patchesJson6902"],
-  ...["namespace", "namePrefix", "nameSuffix", "labels", "commonLabels", "commonAnnotations", "images", "replicas"],
-  ...["configMapGenerator", "secretGenerator", "generatorOptions", "sortOptions"],
-]);
 
 /** Renders a kustomization as kustomize would, or says what stands in the way: pure, and nothing is left out. */
 export function build(inputs: Inputs): Built {
@@ -66,7 +61,8 @@ function accumulate(builder: Builder, layer: Layer, items: Item[]): void {
       diagnostics.push(mistaken(layer, [], `more than ${LIMITS.renderedLayers} bases are taken in`));
     return;
   }
-  checkFields(layer, diagnostics);
+  diagnostics.push(...checkFields(layer));
+  if (diagnostics.length > before) return;
   for (const field of ["resources", "bases"])
     for (const [i, name] of listOf(layer.value[field]).entries()) addResource(builder, { layer, items, name, path: [field, i] });
   const patching: Patching = {
@@ -89,17 +85,6 @@ function accumulate(builder: Builder, layer: Layer, items: Item[]): void {
   for (const step of [applyPatches, setNamespace, addAffixes, addLabels, addAnnotations, applyLatePatches, setReplicas, setImages])
     step(patching);
   checkNames(layer, items, diagnostics);
-}
-
-function checkFields(layer: Layer, diagnostics: Diagnostic[]): void {
-  for (const [field, value] of Object.entries(layer.value)) {
-    const isEmpty =
-      value === null ||
-      value === "" ||
-      (Array.isArray(value) && value.length === 0) ||
-      (isFields(value) && Object.keys(value).length === 0);
-    if (!RENDERED.has(field) && !isEmpty) diagnostics.push(beyond(layer, [field], `a kustomization's field ${field}`));
-  }
 }
 
 interface Named {

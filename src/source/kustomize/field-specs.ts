@@ -114,7 +114,17 @@ export const REFERENCES: readonly ReferenceSpec[] = [
   reference("IngressClass", "Ingress", "spec/ingressClassName"),
 ];
 
-export function isOf({ kinds }: Pick<FieldSpec, "kinds">, { kind, group }: Id): boolean {
-  // Kinds of others have the same names: a Service of Knative has no selector.
-  return kinds.includes(kind) && (!group.includes(".") || group.endsWith(".k8s.io"));
+/** Where kustomize asks for more than the kind. */
+const GROUPS: Readonly<Record<string, string>> = {
+  StatefulSet: "apps",
+  Job: "batch",
+  CronJob: "batch",
+  PodDisruptionBudget: "policy",
+  NetworkPolicy: "networking.k8s.io",
+};
+const OF_VERSION_1 = new Set(["Service", "ReplicationController"]);
+
+/** Kinds of others that have the same name count, too, as they do for kustomize. */
+export function isOf({ kinds }: Pick<FieldSpec, "kinds">, { kind, group, version }: Id): boolean {
+  return kinds.includes(kind) && group === (GROUPS[kind] ?? group) && (version === "v1" || !OF_VERSION_1.has(kind));
 }

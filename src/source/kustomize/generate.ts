@@ -7,8 +7,6 @@ import { beyond, mistaken } from "./layer.ts";
 import type { Patching } from "./patches.ts";
 import { type Fields, fieldsOf, isFields, listOf, textOf, textsOf, toFields } from "./values.ts";
 
-const FIELDS = new Set(["name", "namespace", "behavior", "literals", "files", "envs", "env", "options", "type"]);
-const OPTIONS = new Set(["labels", "annotations", "disableNameSuffixHash", "immutable"]);
 const KEY = /^[-._a-zA-Z0-9]+$/;
 
 /** `configMapGenerator` and `secretGenerator`: adds what they make, or merges it into what is there. */
@@ -23,11 +21,9 @@ export function generate(patching: Patching): void {
 
 function make(patching: Patching, entry: Fields, path: JsonPath): Item | undefined {
   const { layer, refuse } = patching;
-  const options = optionsOf(patching, entry, path);
-  const other = Object.keys(entry).find((key) => !FIELDS.has(key));
-  if (other !== undefined) return void refuse(beyond(layer, [...path, other], `${path[0]}'s field ${other}`));
+  const options = optionsOf(patching, entry);
   const pairs = pairsOf(patching, entry, path);
-  if (options === undefined || pairs === undefined) return undefined;
+  if (pairs === undefined) return undefined;
   const wrong = pairs.find(([key], i) => !KEY.test(key) || pairs.findIndex(([known]) => known === key) !== i);
   if (wrong !== undefined) return void refuse(mistaken(layer, path, `the key ${JSON.stringify(wrong[0])} is wrong or occurs twice`));
   const isSecret = path[0] === "secretGenerator";
@@ -55,11 +51,9 @@ interface Options {
   readonly isImmutable: boolean;
 }
 
-function optionsOf({ layer, refuse }: Patching, entry: Fields, path: JsonPath): Options | undefined {
+function optionsOf({ layer }: Patching, entry: Fields): Options {
   const common = isFields(layer.value["generatorOptions"]) ? layer.value["generatorOptions"] : {};
   const own = isFields(entry["options"]) ? entry["options"] : {};
-  const other = [...Object.keys(common), ...Object.keys(own)].find((key) => !OPTIONS.has(key));
-  if (other !== undefined) return void refuse(beyond(layer, [...path, "options"], `a generator's option ${other}`));
   const both = (key: string) => [common, own].some((options) => options[key] === true);
   const texts = (key: string) => [...new Map([...textsOf(common[key]), ...textsOf(own[key])])];
   return {
@@ -155,7 +149,7 @@ function combine(before: Item, made: Item, isMerged: boolean): void {
       made.value[key] = toFields([...Object.entries(before.value[key]), ...Object.entries(fieldsOf(made.value, key))]);
   before.value = made.value;
   if (!isMerged) before.source = made.source;
-  before.hasHash ||= made.hasHash;
+  before.hasHash &&= made.hasHash;
 }
 
 /** The suffix that kustomize gives to a name, out of what is in the ConfigMap or Secret. */

@@ -93,15 +93,16 @@ function applyParsed(patching: Patching, { documents, target, path }: Parsed): v
 }
 
 function merge(items: Item[], item: Item, patch: Fields): void {
-  const merged = mergeStrategically(item.value, patch, isBuiltIn(item));
+  const merged = mergeStrategically(item.value, patch, builtInKind(item));
   if (merged === REMOVED) items.splice(items.indexOf(item), 1);
   else item.value = named(item, merged);
 }
 
 /** Kinds whose lists kustomize knows: Kubernetes' own. */
-function isBuiltIn({ value }: Item): boolean {
-  const { group } = idOf(value);
-  return !group.includes(".") || (group.endsWith(".k8s.io") && group !== "gateway.networking.k8s.io");
+function builtInKind({ value }: Item): string | undefined {
+  const { group, kind } = idOf(value);
+  const isBuiltIn = !group.includes(".") || (group.endsWith(".k8s.io") && group !== "gateway.networking.k8s.io");
+  return isBuiltIn ? kind : undefined;
 }
 
 /** A patch of a strategic merge changes no name: that is how it says which resource it means. */

@@ -2,7 +2,7 @@ import type { JsonPath } from "../../model/position.ts";
 import { RE2JS } from "re2js";
 import { type FieldSpec, isOf, REPLICAS, SELECTORS, TEMPLATE_ANNOTATIONS, TEMPLATE_LABELS } from "./field-specs.ts";
 import { idOf, idsOf, isClusterScoped, type Item, metadataOf, remember } from "./item.ts";
-import { beyond, mistaken } from "./layer.ts";
+import { mistaken } from "./layer.ts";
 import type { Patching } from "./patches.ts";
 import { type Fields, fieldsOf, isFields, listOf, textOf, textsOf, visit } from "./values.ts";
 
@@ -48,18 +48,9 @@ export function addAffixes({ layer, items }: Patching): void {
   }
 }
 
-const LABEL_FIELDS = new Set(["pairs", "includeSelectors", "includeTemplates"]);
-
 /** `labels`, and `commonLabels`, which are in selectors and templates, too. */
-export function addLabels({ layer, items, refuse }: Patching): void {
-  for (const [i, entry] of listOf(layer.value["labels"]).entries()) {
-    const path: JsonPath = ["labels", i];
-    if (!isFields(entry)) {
-      refuse(mistaken(layer, path, "labels are a list of maps with pairs"));
-      continue;
-    }
-    const other = Object.keys(entry).find((key) => !LABEL_FIELDS.has(key));
-    if (other !== undefined) refuse(beyond(layer, [...path, other], `labels' field ${other}`));
+export function addLabels({ layer, items }: Patching): void {
+  for (const entry of listOf(layer.value["labels"]).filter(isFields)) {
     const isInSelectors = entry["includeSelectors"] === true;
     const isInTemplates = isInSelectors || entry["includeTemplates"] === true;
     addPairs(items, textsOf(entry["pairs"]), ["labels", [...(isInTemplates ? TEMPLATE_LABELS : []), ...(isInSelectors ? SELECTORS : [])]]);
@@ -95,8 +86,6 @@ export function setReplicas({ layer, items, refuse }: Patching): void {
   }
 }
 
-const IMAGE_FIELDS = new Set(["name", "newName", "newTag", "digest"]);
-
 /** `images`: names, tags and digests of containers' images. */
 export function setImages({ layer, items, refuse }: Patching): void {
   for (const [i, entry] of listOf(layer.value["images"]).entries()) {
@@ -106,8 +95,6 @@ export function setImages({ layer, items, refuse }: Patching): void {
       refuse(mistaken(layer, path, "an image has no name, or one that is no expression"));
       continue;
     }
-    const other = Object.keys(entry).find((key) => !IMAGE_FIELDS.has(key));
-    if (other !== undefined) refuse(beyond(layer, [...path, other], `images' field ${other}`));
     for (const { value } of items)
       if (idOf(value).kind !== "CustomResourceDefinition")
         visitImages(value, (image) => (pattern.matches(image) ? changed(image, entry) : image));
