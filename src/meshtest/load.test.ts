@@ -89,3 +89,11 @@ test("a chart is watched with the values that are named for it", async () => {
   put("v.yaml", "a: 22\n");
   expect((await stampOf(watched)).stamp).not.toBe(watched.stamp);
 });
+
+test("tests are found beside overlays of which none is meant", async () => {
+  put("k/base/kustomization.yaml", "resources: []\n");
+  for (const name of ["dev", "prod"]) put(`k/${name}/kustomization.yaml`, "resources: [../base]\n");
+  await load("[a.yaml]");
+  const { files } = await loadTests({ paths: ["."], cwd: folder });
+  expect(files.map(({ file, tests, errors }) => [file, tests.length, errors])).toEqual([["t.yaml", 1, []]]);
+});
