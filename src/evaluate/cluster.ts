@@ -5,6 +5,7 @@ import type { ClusterLoadAssignment } from "../gen/envoy/config/endpoint/v3/endp
 import type { LbEndpoint } from "../gen/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import type { EnvoyResource } from "../translate/envoy/resource.ts";
 import type { Connection, Stream } from "./connection.ts";
+import { type HttpMessage, isUnmeasured, withLine } from "./http-message.ts";
 import { reachOwnApplication } from "./reach.ts";
 import type { AlpnSource, Exchange } from "./http-chain.ts";
 import { type Branch, find, guarded, type Site, step, type Trail, weigh } from "./trail.ts";
@@ -82,7 +83,7 @@ export interface Way {
 
 /** One HTTP request to one of the cluster's endpoints, each way that it may go; of several, those tried before are left out. */
 export function connectThrough(exchange: Exchange, found: FoundCluster, tried: ReadonlySet<string>): readonly Way[] {
-  const message = { ...exchange.message, version: upstreamVersion(found, exchange.message.version) };
+  const message = asWritten({ ...exchange.message, version: upstreamVersion(found, exchange.message.version) });
   const tlsPeer = exchange.connection.tls?.peer;
   const hashed = hashedBy(found.cluster, exchange);
   const detail = `${found.cluster.name}: equal requests go to one endpoint, by ${hashed}`;
@@ -92,6 +93,11 @@ export function connectThrough(exchange: Exchange, found: FoundCluster, tried: R
     found,
     tried,
   );
+}
+
+/** HTTP/1 sends a body whose length nobody has told in pieces (RFC 9112, section 7.1). */
+function asWritten(message: HttpMessage): HttpMessage {
+  return message.version === "http1" && isUnmeasured(message) ? withLine(message, "transfer-encoding", "chunked") : message;
 }
 
 export interface Leaving {

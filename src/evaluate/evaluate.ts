@@ -2,7 +2,7 @@ import { connectTo, connectToWorkload, siteOf } from "./connect.ts";
 import { leavePod } from "./leave-pod.ts";
 import type { Connection, Stream } from "./connection.ts";
 import type { Decision, MeshView, Outcome, Request } from "./decision.ts";
-import { type HttpMessage, readLines } from "./http-message.ts";
+import { type HttpMessage, isUnmeasured, readLines, withLine } from "./http-message.ts";
 import { receive } from "./receive.ts";
 import { type Branch, START, type Trail } from "./trail.ts";
 
@@ -49,7 +49,9 @@ function messageOf({ protocol, method, authority, path, headers, bodyBytes = 0, 
         : [];
   const scheme = tls === undefined ? "http" : "https";
   const body = bodyBytes === 0 ? {} : { bodyBytes };
-  return { version, method, scheme, authority, path, headers: [...given, ...implied], generated: [], ...body };
+  const message: HttpMessage = { version, method, scheme, authority, path, headers: [...given, ...implied], generated: [], ...body };
+  // HTTP/1 has to say how long a body is (RFC 9112, section 6), HTTP/2 need not.
+  return version === "http1" && isUnmeasured(message) ? withLine(message, "content-length", String(bodyBytes)) : message;
 }
 
 /** What answers HEAD has no body, nor has in HTTP/1 an answer that says so by its status (RFC 9112, section 6.3). */

@@ -67,6 +67,31 @@ export function withoutHeaders(message: HttpMessage, names: readonly string[]): 
   };
 }
 
+/** The two headers of HTTP/1 that tell where a body ends. */
+export const FRAMING = ["transfer-encoding", "content-length"];
+
+/** Whether there is a body, and nothing that tells HTTP/1 where it ends. */
+export function isUnmeasured(message: HttpMessage): boolean {
+  return message.bodyBytes !== undefined && FRAMING.every((name) => valuesOf(message, name).length === 0);
+}
+
+/** What proxies make up has no value here, but a length: that of a request's id is always the same. */
+const MADE_BYTES: Readonly<Record<string, number>> = { "x-request-id": 36 };
+
+/** So many bytes a codec counts against its limit: HTTP/1 all that stands before the body, HTTP/2 names and values, those that begin with `:` too. */
+export function headBytes({ version, method, path, scheme, authority, headers, generated }: HttpMessage): number {
+  const isHttp1 = version === "http1";
+  const all: HeaderLines = isHttp1
+    ? [["host", authority], ...headers]
+    : [[":method", method], [":path", path], [":scheme", scheme], [":authority", authority], ...headers];
+  const lines = all.map(([name, value]) => {
+    const made = generated.includes(name) ? (MADE_BYTES[name] ?? 0) : 0;
+    return name.length + value.length + made + (isHttp1 ? ": \r\n".length : 0);
+  });
+  const first = isHttp1 ? `${method} ${path} HTTP/1.1\r\n\r\n`.length : 0;
+  return lines.reduce((sum, bytes) => sum + bytes, first);
+}
+
 /** As a codec reads them: names in lower case, no blanks around values. */
 export function readLines(headers: HeaderLines): HeaderLines {
   return headers.map(([name, value]) => [lowerAscii(name), value.replace(/^[ \t]+|[ \t]+$/g, "")]);

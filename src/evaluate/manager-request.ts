@@ -8,7 +8,17 @@ import { type Client, identifyClient } from "./client-address.ts";
 import { openConfig } from "./config.ts";
 import { isMethod, isTarget } from "./first-line.ts";
 import type { Accepted } from "./connection.ts";
-import { type HttpMessage, splitQuery, upgradeOf, valuesOf, withGenerated, withHeader, withoutHeaders } from "./http-message.ts";
+import {
+  FRAMING,
+  headBytes,
+  type HttpMessage,
+  splitQuery,
+  upgradeOf,
+  valuesOf,
+  withGenerated,
+  withHeader,
+  withoutHeaders,
+} from "./http-message.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
 import { lowerAscii } from "./string-match.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -59,8 +69,8 @@ const DEFAULT_HEADERS_KB = 60;
 
 /** What a codec refuses before it has read all headers. */
 function tooLarge({ maxRequestHeadersKb }: HttpConnectionManager, message: HttpMessage): Prepared | undefined {
-  const bytes = message.headers.reduce((sum, [name, value]) => sum + name.length + value.length, message.authority.length);
-  return bytes > (maxRequestHeadersKb ?? DEFAULT_HEADERS_KB) * 1024 ? tooMuch(message, "the request's headers are too large") : undefined;
+  const isLarge = headBytes(message) > (maxRequestHeadersKb ?? DEFAULT_HEADERS_KB) * 1024;
+  return isLarge ? tooMuch(message, "the request's headers are too large") : undefined;
 }
 
 function tooMany({ commonHttpProtocolOptions }: HttpConnectionManager, message: HttpMessage): Prepared | undefined {
@@ -72,9 +82,6 @@ function tooMany({ commonHttpProtocolOptions }: HttpConnectionManager, message: 
 function tooMuch({ version }: HttpMessage, detail: string): Prepared {
   return version === "http2" ? { kind: "reset", detail } : { ...refuse(431, detail), body: "Request Header Fields Too Large" };
 }
-
-/** Which of the two counts is what request smuggling lives on: Envoy's HTTP/1 codec takes no request with both. */
-const FRAMING = ["transfer-encoding", "content-length"];
 
 /** In the codec's order: the first line, then the headers as they come, then what they are together. */
 function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): HttpMessage | Prepared {
@@ -93,6 +100,7 @@ function checkHeaders(manager: HttpConnectionManager, message: HttpMessage): Htt
 
 function checkWhole(message: HttpMessage): HttpMessage | Prepared {
   if (!AUTHORITY.test(message.authority)) return misread(message, "the host has a character that no host has");
+  // Which of the two counts is what request smuggling lives on: Envoy's HTTP/1 codec takes no request with both.
   if (message.version === "http1" && FRAMING.every((name) => valuesOf(message, name).length > 0))
     return misread(message, "the request has two lengths: transfer-encoding and content-length");
   // A line that names none is a host like any other to HTTP/1.
@@ -181,7 +189,15 @@ const INTERNAL_HEADERS = [
 ];
 const EDGE_HEADERS = ["x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node"];
 
-function withOwnHeaders(manager: HttpConnectionManager, connection: Accepted, { message, isInternal }: Client): HttpMessage {
+/** What belongs to one connection alone, and goes no further (RFC 9110, section 7.6.1); an upgrade takes its two headers along. */
+function withoutHop(message: HttpMessage): HttpMessage {
+  const isUpgrade = !["h2c", undefined].includes(upgradeOf(message));
+  return withoutHeaders(message, ["keep-alive", "proxy-connection", "transfer-encoding", ...(isUpgrade ? [] : ["connection", "upgrade"])]);
+}
+
+function withOwnHeaders(manager: HttpConnectionManager, connection: Accepted, client: Client): HttpMessage {
+  const { isInternal } = client;
+  const message = withoutHop(client.message);
   const edge = !isInternal && manager.useRemoteAddress === true;
   let own = isInternal
     ? withHeader(message, "x-envoy-internal", "true")
