@@ -106,6 +106,14 @@ const CASES: readonly WireCase[] = [
     authority: "a.test",
     ...request,
   })),
+  // Without a route there is nothing to ask about.
+  ...[{ authority: "nobody.test" }, { authority: "nobody.test", ...header(["x-echo-status", "403"]) }].map((given) => ({
+    from: { kind: "gateway" as const, workload: { namespace: "shop", name: "gateway" } },
+    destination: { address: GATEWAY, port: 8080 },
+    sourceAddress: at(200),
+    path: "/asked",
+    ...given,
+  })),
 ];
 
 const title = ({ authority = "", protocol = "http1", method = "GET", path = "", headers = [] }: WireCase) =>

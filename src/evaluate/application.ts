@@ -11,7 +11,6 @@ interface Reached {
 
 /** A request has arrived: what the application got, and what it answers. */
 export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, principal }: Reached, trail: Trail): readonly Branch[] {
-  const attempts = trail.attempts + 1;
   const protocol = message.version === "http2" && isGrpc(message) ? "grpc" : message.version;
   const { method, authority, path } = message;
   const headers = message.headers.filter(([name]) => !message.generated.includes(name));
@@ -24,7 +23,7 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
     path,
     protocol,
     headers,
-    attempt: attempts,
+    attempt: trail.arrivedMs.length + 1,
     ...(checks !== undefined && { checks }),
   };
   const answer = view.answerOf?.(asked) ?? {
@@ -44,7 +43,7 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
   const isRead = message.version === "http2" && isGrpc(message);
   const grpcStatus = isRead ? (answer.grpcStatus ?? (answer.status === 200 ? "OK" : undefined)) : undefined;
   return ends(
-    { ...trail, attempts, delayMs: trail.delayMs + (answer.delayMs ?? 0) },
+    { ...arrived(trail), delayMs: trail.delayMs + (answer.delayMs ?? 0) },
     {
       kind: "response",
       because: [],
@@ -60,10 +59,11 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
   );
 }
 
+function arrived(trail: Trail): Trail {
+  return { ...trail, arrivedMs: [...trail.arrivedMs, trail.delayMs] };
+}
+
 /** A connection carries data both ways. */
 export function receiveBytes({ to, tls, principal }: Reached, trail: Trail): readonly Branch[] {
-  return ends(
-    { ...trail, attempts: trail.attempts + 1 },
-    { kind: "open", to, tls, because: [], ...(principal !== undefined && { principal }) },
-  );
+  return ends(arrived(trail), { kind: "open", to, tls, because: [], ...(principal !== undefined && { principal }) });
 }

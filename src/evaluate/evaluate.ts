@@ -62,11 +62,11 @@ function asAsked({ method, protocol }: Request, end: Branch["end"]): Branch["end
 }
 
 function toOutcome(trail: Trail, end: Branch["end"]): Outcome {
-  const { steps, via, delayMs, attempts, mirrors } = trail;
+  const { steps, via, delayMs, arrivedMs, mirrors } = trail;
   const parts = { steps, via, delayMs, because: end.because };
   switch (end.kind) {
     case "response":
-      return { ...parts, kind: "response", ...end.reply, attempts, mirroredTo: mirrors };
+      return { ...parts, kind: "response", ...end.reply, attempts: arrivedMs.length, mirroredTo: mirrors };
     case "open":
       return { ...parts, kind: "open", to: end.to, tls: end.tls, ...(end.principal !== undefined && { principal: end.principal }) };
     case "undecided":

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { TypedExtensionConfigSchema } from "../gen/envoy/config/core/v3/extension_pb.js";
 import { ExtAuthzSchema } from "../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
-import { type MeshViewOptions, meshView, onlyOutcome, requestOf, shortly } from "../testing/mesh-view.ts";
+import { type MeshViewOptions, meshView, nameOf, onlyOutcome, requestOf, shortly } from "../testing/mesh-view.ts";
 import { istioYaml, meshConfigYaml, podYaml, serviceYaml } from "../testing/wire-mesh.ts";
 import { packAny } from "../translate/envoy/any.ts";
-import { evaluate, type Request } from "./index.ts";
+import { type ApplicationRequest, evaluate, type Request } from "./index.ts";
 
 const MESH = [
   podYaml("web", "10.244.0.8"),
@@ -53,9 +53,17 @@ describe("an external authorizer", () => {
     });
   });
 
-  test("that lets nobody in fails closed", () => {
+  test("that lets nobody in fails closed, in its proxy's words", () => {
     const closed = istioYaml("AuthorizationPolicy", "closed", { selector: { matchLabels: { app: "authz" } } });
-    expect(shortly(evaluate(account(), view([closed])))).toEqual(["403 proxy"]);
+    const outcome = onlyOutcome(evaluate(account(), view([closed])));
+    expect(outcome).toMatchObject({ kind: "response", status: 403, by: "proxy", body: "RBAC: access denied" });
+  });
+
+  test("for whom the route has no time to wait keeps the request from its application", () => {
+    const route = { timeout: "1s", retries: { attempts: 0 }, route: [{ destination: { host: "users" } }] };
+    const hurried = istioYaml("VirtualService", "users", { hosts: ["users"], http: [route] });
+    const answering = { answerOf: ({ to }: ApplicationRequest) => ({ status: 200, delayMs: nameOf(to) === "authz" ? 1500 : 0 }) };
+    expect(onlyOutcome(evaluate(account(), view([hurried], answering)))).toMatchObject({ status: 504, attempts: 0, delayMs: 1000 });
   });
 
   test("that none of the rules asks for has no say", () => {

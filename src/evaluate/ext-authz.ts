@@ -29,6 +29,9 @@ type Next = (exchange: Exchange) => readonly Branch[];
 export function askAuthorizer(asking: Asking, exchange: Exchange, next: Next): readonly Branch[] {
   const { config, name } = asking;
   refuseUnknown(config, name);
+  const { found: route, redirectsToTls } = exchange.routing;
+  if (route === undefined && !redirectsToTls)
+    return next({ ...exchange, trail: said(asking, exchange, exchange.trail, "a request without a route is not asked about") });
   const { filterEnabledMetadata: enabled } = config;
   if (enabled !== undefined && !matchesMetadata(enabled, exchange.metadata))
     return next({ ...exchange, trail: said(asking, exchange, exchange.trail, "no rule asks for it") });
@@ -40,15 +43,15 @@ export function askAuthorizer(asking: Asking, exchange: Exchange, next: Next): r
   const asked = said(asking, exchange, exchange.trail, `asks ${cluster}`);
   const { found: _route, ...routing } = exchange.routing;
   const ways = connectThrough(
-    { ...exchange, inbound: false, message: check, routing, trail: { ...asked, attempts: 0, mirrors: [] } },
+    { ...exchange, inbound: false, message: check, routing, trail: { ...asked, arrivedMs: [], mirrors: [] } },
     found,
     new Set(),
   );
   if (ways.length === 0) return failed(asking, exchange, said(asking, exchange, asked, "nobody is there"), next);
   return ways.flatMap(({ branch }) => {
-    const { attempts, mirrors, via, delayMs } = asked;
+    const { arrivedMs, mirrors, via, delayMs } = asked;
     const isLate = timeoutMs > 0 && branch.trail.delayMs - delayMs > timeoutMs;
-    const trail = { ...branch.trail, attempts, mirrors, via, ...(isLate && { delayMs: delayMs + timeoutMs }) };
+    const trail = { ...branch.trail, arrivedMs, mirrors, via, ...(isLate && { delayMs: delayMs + timeoutMs }) };
     return weigh(branch.share, answered(asking, { ...exchange, trail }, branch.end, isLate, next));
   });
 }
@@ -165,7 +168,14 @@ function answered(asking: Asking, exchange: Exchange, end: Branch["end"], isLate
   const denied = said(asking, exchange, trail, `denied: ${isHttp ? reply.status : reply.grpcStatus}`);
   const headers = isHttp ? reply.headers.filter(([key]) => isShown(asking.config, key)) : [];
   const status = isHttp ? reply.status : FORBIDDEN;
-  const answer = localReply(denied, { status, grpc: isGrpc(exchange.message), because: decidedBy(asking, exchange), headers });
+  const body = isHttp ? reply.body : undefined;
+  const answer = localReply(denied, {
+    status,
+    grpc: isGrpc(exchange.message),
+    because: decidedBy(asking, exchange),
+    headers,
+    ...(body !== undefined && { body }),
+  });
   return answerOnRoute(answer, exchange);
 }
 

@@ -10,7 +10,7 @@ import { runFilters } from "./http-filters.ts";
 import { type HttpMessage, isGrpc } from "./http-message.ts";
 import { isUpgradeAllowed, prepareRequest, splitTarget } from "./manager-request.ts";
 import { answerOnRoute } from "./route-headers.ts";
-import { type Branch, ends, localReply, originsAt, type Site, step, type Trail, weigh } from "./trail.ts";
+import { type Branch, cutOff, ends, localReply, originsAt, type Site, step, type Trail, weigh } from "./trail.ts";
 
 export interface ChainSite {
   readonly site: Site;
@@ -87,6 +87,6 @@ const STREAM_IDLE_MS = 300_000;
 function gaveUp({ share, trail, end }: Branch, endsAtMs: number, message: HttpMessage, routing: Routing): readonly Branch[] {
   if (end.kind === "undecided") return [{ share, trail, end }];
   const { because } = routing;
-  const reply = localReply({ ...trail, delayMs: endsAtMs }, { status: 504, grpc: isGrpc(message), because, body: "stream timeout" });
+  const reply = localReply(cutOff(trail, endsAtMs), { status: 504, grpc: isGrpc(message), because, body: "stream timeout" });
   return weigh(share, answerOnRoute(reply, { message, routing }));
 }

@@ -127,7 +127,7 @@ function withMirrors({ requestMirrorPolicies }: RouteAction, exchange: Exchange)
     if (share === 0 || found === undefined) continue;
     const copy = { ...withSender(exchange.message, exchange.site.proxy), authority: shadowHost(exchange.message.authority) };
     const { alpnFrom: _, ...asItsClient } = exchange;
-    const ways = connectThrough({ ...asItsClient, message: copy, trail: { ...trail, attempts: 0, mirrors: [] } }, found, new Set());
+    const ways = connectThrough({ ...asItsClient, message: copy, trail: { ...trail, arrivedMs: [], mirrors: [] } }, found, new Set());
     const targets = ways.flatMap(({ branch }) => {
       const { end } = branch;
       if (end.kind === "undecided") throw new Undecidable(end.at);

@@ -11,14 +11,19 @@ export interface Trail {
   readonly steps: readonly Step[];
   readonly via: readonly WorkloadRef[];
   readonly delayMs: number;
-  /** Requests that reached an application. */
-  readonly attempts: number;
+  /** When requests reached an application: what `delayMs` was. */
+  readonly arrivedMs: readonly number[];
   readonly mirrors: ResponseOutcome["mirroredTo"];
   /** How many requests like this one are under way at a time. */
   readonly atOnce: number;
 }
 
-export const START: Trail = { steps: [], via: [], delayMs: 0, attempts: 0, mirrors: [], atOnce: 1 };
+export const START: Trail = { steps: [], via: [], delayMs: 0, arrivedMs: [], mirrors: [], atOnce: 1 };
+
+/** What has happened until a proxy gave up: what was still on its way has reached nobody. */
+export function cutOff(trail: Trail, atMs: number): Trail {
+  return { ...trail, delayMs: atMs, arrivedMs: trail.arrivedMs.filter((arrivedMs) => arrivedMs < atMs) };
+}
 
 /** The proxy in which something is decided. */
 export interface Site {

@@ -6,7 +6,7 @@ import type { Exchange } from "./http-chain.ts";
 import { makesCookie } from "./hash-policy.ts";
 import { type HttpMessage, isGrpc, isWebSocket, valuesOf, withHeader } from "./http-message.ts";
 import { isRetriable, type Failure } from "./retry-condition.ts";
-import { type Branch, localReply, step, type Trail, weigh } from "./trail.ts";
+import { type Branch, cutOff, localReply, step, type Trail, weigh } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
 
 export interface Sending {
@@ -110,9 +110,9 @@ function isUnspeakable({ exchange: { message }, cluster }: Sending): boolean {
 }
 
 /** The other side's codec ends the stream. */
-function withoutUpgrade(branch: Branch, { attempts }: Trail): Branch {
+function withoutUpgrade(branch: Branch, { arrivedMs }: Trail): Branch {
   if (branch.end.kind !== "response") return branch;
-  return { ...branch, trail: { ...branch.trail, attempts }, end: { kind: "closed", phase: "later", because: [], error: "protocol" } };
+  return { ...branch, trail: { ...branch.trail, arrivedMs }, end: { kind: "closed", phase: "later", because: [], error: "protocol" } };
 }
 
 function isOver({ timeoutMs }: Limits, { startMs }: Attempt, { trail }: Branch): boolean {
@@ -152,7 +152,7 @@ function settle({ exchange, cluster }: Sending, limits: Limits, { trail, startMs
   const left = limits.timeoutMs === 0 ? Infinity : startMs + limits.timeoutMs - trail.delayMs;
   const perTry = limits.perTryMs === 0 ? Infinity : limits.perTryMs;
   if (spent > Math.min(left, perTry)) {
-    const late = { ...branch.trail, delayMs: trail.delayMs + Math.min(left, perTry) };
+    const late = cutOff(branch.trail, trail.delayMs + Math.min(left, perTry));
     return failed(
       exchange,
       { ...branch, trail: late },
