@@ -136,6 +136,13 @@ describe("an answer of the application", () => {
     expect(outcome.via).toEqual([shop("web"), shop("cart")]);
   });
 
+  test("is no answer of the proxy whose codec could not read a copy", () => {
+    const { requestId: _, ...unread } = inbound({ workload: shop("copy"), status: 400, details: "http1.codec_error" });
+    const log = [outbound({ status: 418 }), inbound({ status: 418 }), unread];
+    const outcome = only({ reports: [response(418)], arrivals: [arrival()], log });
+    expect(outcome).toMatchObject({ by: "application", to: shop("cart"), attempts: 1, status: 418 });
+  });
+
   test("of gRPC has the status of its trailers by name", () => {
     const report = response(200, { trailers: [["grpc-status", "14"]] });
     expect(only({ reports: [report], arrivals: [arrival()], log: [outbound(), inbound()] })).toMatchObject({ grpcStatus: "UNAVAILABLE" });

@@ -104,7 +104,7 @@ function clientStep({ conversation: { report, lines }, sender, order }: Told): O
 function toResponse(report: Extract<ClientReport, { kind: "response" }>, { conversation, verdict }: Told) {
   const { arrivals, mirrors, lines } = conversation;
   const last = arrivals.at(-1);
-  const isApplication = last !== undefined && !isOfProxy(lines);
+  const isApplication = last !== undefined && !isOfProxy(lines, report.status);
   const grpcStatus = grpcStatusOf(report);
   return {
     kind: "response",
@@ -120,10 +120,11 @@ function toResponse(report: Extract<ClientReport, { kind: "response" }>, { conve
   } as const satisfies Partial<ResponseOutcome>;
 }
 
-/** An own answer of a proxy on the way; those of earlier tries that another one made good don't count. */
-function isOfProxy(lines: readonly ProxyLogLine[]): boolean {
-  const inbound = lines.findLast(({ direction }) => direction === "inbound");
-  return lines.some((line) => (line.direction !== "inbound" || line === inbound) && answeredItself(line));
+/** An own answer of a proxy on the way; those to earlier tries, and to copies that never became a request with an id, don't count. */
+function isOfProxy(lines: readonly ProxyLogLine[], status: number): boolean {
+  const inbound = lines.filter(({ direction }) => direction === "inbound");
+  const answer = inbound.findLast((line) => line.requestId !== undefined && line.status === status) ?? inbound.at(-1);
+  return lines.some((line) => (line.direction !== "inbound" || line === answer) && answeredItself(line));
 }
 
 function toReceived({ at, tls }: Arrival, request: NonNullable<Arrival["request"]>, lines: readonly ProxyLogLine[]): Received {
