@@ -11,10 +11,13 @@ import { toDecision } from "../../src/meshtest/real/to-decision.ts";
 import { toLabMesh } from "../../src/meshtest/real/to-lab-mesh.ts";
 import type { Decision, Request } from "../../src/evaluate/index.ts";
 import { compare, type Difference } from "./compare.ts";
+import { DELAY_HEADER, MARGIN_MS } from "./delay.ts";
 import type { FuzzCase } from "./document.ts";
 import { issuers, type ReadCase, readCases } from "./evaluator.ts";
 import { onOwnConnections } from "./own-connections.ts";
 import { CLIENT_ADDRESSES, OUTSIDE_HOSTS, services, WORKLOADS } from "./topology.ts";
+
+type Begun = Extract<ReturnType<typeof begin>, { readonly beginnings: unknown }>;
 
 /** No generated request takes so long. */
 const PATIENCE_MS = 8000;
@@ -86,6 +89,7 @@ export class FuzzLab {
     const evaluated = follow(begun, read.mesh);
     const undecided = evaluated.outcomes.find(({ outcome }) => outcome.kind === "undecided")?.outcome;
     if (undecided?.kind === "undecided") return { kind: "skipped", evaluated, reason: `undecided at ${undecided.at}` };
+    if (isNearLimit(begun, evaluated, read)) return { kind: "skipped", evaluated, reason: "an answer that comes when a limit ends" };
     const { sender, orders } = toClientOrders(call, begun.beginnings, read.mesh, this.#authorities);
     const hurried = orders.map((order) => ({ ...order, timeoutMs: PATIENCE_MS }));
     const judge = (exchange: Exchange) => {
@@ -110,6 +114,30 @@ export class FuzzLab {
     const refusal = await this.serve(read);
     return refusal === undefined ? this.ask(call, read) : { ...fails(""), differences: [refusal] };
   }
+}
+
+/** Whether it would end otherwise if the application were a little faster or slower. */
+function isNearLimit(begun: Begun, evaluated: Decision, { mesh }: ReadCase): boolean {
+  if (!begun.beginnings.some(({ request }) => request.headers.some(([name]) => name === DELAY_HEADER))) return false;
+  const ends = (decision: Decision) =>
+    JSON.stringify(
+      decision.outcomes.map(({ share, outcome }) => [
+        share,
+        outcome.kind,
+        outcome.kind === "response" ? [outcome.status, outcome.attempts] : [],
+      ]),
+    );
+  return [-MARGIN_MS, MARGIN_MS].some((byMs) => {
+    const beginnings = begun.beginnings.map(({ share, request }) => ({
+      share,
+      request: { ...request, headers: delayed(request.headers, byMs) },
+    }));
+    return ends(follow({ beginnings }, mesh)) !== ends(evaluated);
+  });
+}
+
+function delayed(headers: Request["headers"], byMs: number): Request["headers"] {
+  return headers.map(([name, value]) => (name === DELAY_HEADER ? [name, String(Math.max(0, Number(value) + byMs))] : [name, value]));
 }
 
 /** What may come after the answer: a line of a log, a copy. */

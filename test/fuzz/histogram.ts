@@ -1,8 +1,8 @@
-import { COMMON, type VerdictClass } from "./verdict-class.ts";
+import { COMMON, RARER, type VerdictClass } from "./verdict-class.ts";
 
 /** How often each class of verdict came. */
 export class Histogram {
-  readonly #counts = new Map<VerdictClass, number>(COMMON.map((name) => [name, 0]));
+  readonly #counts = new Map<VerdictClass, number>([...COMMON, ...RARER].map((name) => [name, 0]));
 
   add(verdict: VerdictClass): void {
     this.#counts.set(verdict, (this.#counts.get(verdict) ?? 0) + 1);

@@ -1,4 +1,5 @@
 import type { Arbitrary } from "fast-check";
+import { type AuthorizerLimits, drawAuthorizers, drawCustomPolicies } from "./authorizer.ts";
 import type { Document, FuzzCase } from "./document.ts";
 import { type Draw, drawn } from "./draw.ts";
 import { drawAuthorizationPolicies, drawPeerAuthentications, drawRequestAuthentications, type TokenRule } from "./policy.ts";
@@ -12,6 +13,7 @@ export interface GeneratedMesh {
   readonly documents: readonly Document[];
   readonly virtualServices: readonly VirtualService[];
   readonly tokenRules: readonly TokenRule[];
+  readonly authorizers: readonly AuthorizerLimits[];
 }
 
 /** Meshes over one topology, each with as many calls near the edges of its conditions. */
@@ -26,9 +28,13 @@ export function cases(calls: number): Arbitrary<FuzzCase> {
 function drawMesh(draw: Draw, profile: FuzzCase["profile"]): GeneratedMesh {
   const virtualServices = drawVirtualServices(draw);
   const authentications = drawRequestAuthentications(draw);
+  const authorizers = drawAuthorizers(draw);
   const documents = [
     ...services(),
-    ...drawMeshConfig(draw),
+    ...drawMeshConfig(
+      draw,
+      authorizers.map(({ provider }) => provider),
+    ),
     drawGateway(draw),
     ...drawServiceEntries(draw),
     ...drawDestinationRules(draw),
@@ -36,6 +42,7 @@ function drawMesh(draw: Draw, profile: FuzzCase["profile"]): GeneratedMesh {
     ...drawPeerAuthentications(draw),
     ...authentications,
     ...drawAuthorizationPolicies(draw, profile),
+    ...drawCustomPolicies(draw, authorizers),
   ];
-  return { documents, virtualServices, tokenRules: authentications.flatMap(({ spec }) => spec.jwtRules) };
+  return { documents, virtualServices, authorizers, tokenRules: authentications.flatMap(({ spec }) => spec.jwtRules) };
 }

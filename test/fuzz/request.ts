@@ -1,6 +1,7 @@
 import { type Aim, aimAtGateway, aimAtGatewayTls, aimAtService, aimAtWorkload, aimOutside } from "./aim.ts";
 import { drawBytes, drawDeadEnd } from "./bytes.ts";
 import { drawBody, drawHeaders } from "./body.ts";
+import { DELAY_HEADER, drawDelay } from "./delay.ts";
 import type { FuzzCall } from "./document.ts";
 import type { Draw } from "./draw.ts";
 import { nearHost, nearPath, nearValue } from "./edge.ts";
@@ -48,13 +49,14 @@ function drawGrpc(draw: Draw, mesh: GeneratedMesh): FuzzCall["request"] {
 function http(draw: Draw, mesh: GeneratedMesh, { from, scheme, host, port, more, routes }: Aim): FuzzCall {
   const matches = routes.flatMap(({ spec }) => (spec.http ?? []).flatMap(({ match = [] }) => match));
   const [near, authority] = draftFor(draw, matches);
-  const draft = drawEdges(draw, near);
+  const edged = drawEdges(draw, near);
+  const draft = shownBytes(mesh).length > 0 && draw.chance(35) ? { ...edged, method: "POST" } : edged;
   const sent = authority ?? (draw.chance(6) ? nearHost(host, draw) : undefined);
   const token = draw.chance(mesh.tokenRules.length > 0 ? 75 : 3) ? { token: drawToken(draw, mesh.tokenRules) } : {};
   const headers = {
     ...(sent !== undefined && { host: sent }),
     ...draft.headers,
-    ...drawAsides(draw),
+    ...drawAsides(draw, mesh, timesOf(routes)),
     ...draw.maybe(2, () => drawHeaders(draw)),
   };
   const isPlain = /^\/[\w./-]*$/.test(draft.path) && !/\/\.|\/\//.test(draft.path);
@@ -66,11 +68,21 @@ function http(draw: Draw, mesh: GeneratedMesh, { from, scheme, host, port, more,
       ...(!isPlain && { rawPath: draft.path }),
       ...(draft.method !== "GET" && scheme.startsWith("http") && { method: draft.method }),
       ...(Object.keys(headers).length > 0 && { headers }),
-      ...((draft.method === "POST" || draft.method === "PUT") && scheme.startsWith("http") && drawBody(draw)),
+      ...((draft.method === "POST" || draft.method === "PUT") && scheme.startsWith("http") && drawBody(draw, shownBytes(mesh))),
       ...token,
       ...more,
     },
   };
+}
+
+function timesOf(routes: Aim["routes"]): readonly number[] {
+  return routes.flatMap(({ spec }) =>
+    (spec.http ?? []).flatMap(({ timeout }) => (typeof timeout === "string" ? Number.parseInt(timeout, 10) : [])),
+  );
+}
+
+function shownBytes({ authorizers }: GeneratedMesh): readonly number[] {
+  return authorizers.flatMap(({ bodyBytes }) => bodyBytes ?? []);
 }
 
 /** What stands first is not in the shadow of others. */
@@ -117,10 +129,12 @@ function drawEdges(draw: Draw, draft: Draft): Draft {
 }
 
 /** Headers that proxies know, and what the application is asked to answer. */
-function drawAsides(draw: Draw): Lines {
+function drawAsides(draw: Draw, { authorizers }: GeneratedMesh, timesMs: readonly number[]): Lines {
+  const limitsMs = [...timesMs, ...authorizers.flatMap(({ timeoutMs }) => timeoutMs ?? [])];
   return {
+    ...draw.maybe(authorizers.length > 0 ? 12 : 0, () => ({ "x-echo-status": draw.one(["401", "403", "302", "200", "500"]) })),
     ...draw.maybe(7, () => ({ "x-echo-status": draw.one(["503", "503,200", "500,503,200", "404", "409", "418,200"]) })),
-    ...draw.maybe(3, () => ({ "x-echo-delay-ms": draw.one(["100", "700", "1500"]) })),
+    ...draw.maybe(limitsMs.length > 0 ? 12 : 2, () => ({ [DELAY_HEADER]: drawDelay(draw, limitsMs) })),
     ...draw.maybe(8, () => ({
       origin: draw.one(["https://a.test", "https://b.test", "https://A.test", "null"]),
       ...draw.maybe(50, () => ({ "access-control-request-method": "GET" })),

@@ -1,3 +1,4 @@
+import { drawTimeout, drawTryTimeout } from "./delay.ts";
 import type { Draw } from "./draw.ts";
 
 type Action = Readonly<Record<string, unknown>>;
@@ -54,7 +55,7 @@ function drawTreatment(draw: Draw): Action {
   return {
     ...draw.maybe(20, () => ({ rewrite: drawRewrite(draw) })),
     ...draw.maybe(20, () => ({ headers: drawHeaderChanges(draw) })),
-    ...draw.maybe(8, () => ({ timeout: "1s" })),
+    ...draw.maybe(25, () => ({ timeout: drawTimeout(draw) })),
     ...draw.maybe(12, () => ({ retries: drawRetries(draw) })),
     ...draw.maybe(6, () => ({
       mirror: { host: "orders.shop.svc.cluster.local", port: { number: 80 } },
@@ -108,7 +109,7 @@ function drawRetries(draw: Draw): Action {
     ...draw.maybe(80, () => ({
       retryOn: draw.one(["5xx", "gateway-error", "503,retriable-4xx", "connect-failure", "retriable-status-codes,418", "reset"]),
     })),
-    ...draw.maybe(20, () => ({ perTryTimeout: "1s" })),
+    ...draw.maybe(20, () => ({ perTryTimeout: drawTryTimeout(draw) })),
   };
 }
 

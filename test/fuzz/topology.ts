@@ -19,6 +19,7 @@ export const WORKLOADS = [
   },
   { name: "orders", namespace: "shop", labels: { app: "orders", version: "v1" }, serviceAccount: "orders", ports: [8080] },
   { name: "store", namespace: "data", labels: { app: "store" }, serviceAccount: "store", ports: [8080, 5432, 8443, 3306, 6000] },
+  { name: "judge", namespace: "shop", labels: { app: "judge" }, serviceAccount: "judge", ports: [8000, 9001] },
   { name: "legacy", namespace: "data", labels: { app: "legacy", "sidecar.istio.io/inject": "false" }, ports: [8080] },
   { name: "edge", namespace: "istio-system", labels: { istio: "ingressgateway" }, serviceAccount: "edge", ports: [8080, 8443, 9090, 5432] },
 ] as const;
@@ -29,6 +30,7 @@ export const CALLERS = ["client", "orders", "store"] as const;
 const SERVICES = [
   { namespace: "shop", name: "users", app: "users", ports: [port("http", 80, 8080), port("any", 81, 8081), port("grpc", 9000, 9000)] },
   { namespace: "shop", name: "orders", app: "orders", ports: [port("http", 80, 8080)] },
+  { namespace: "shop", name: "judge", app: "judge", ports: [port("http", 8000, 8000), port("grpc", 9001, 9001)] },
   { namespace: "shop", name: "empty", app: "nobody", ports: [port("http", 80, 8080)] },
   {
     namespace: "data",

@@ -144,8 +144,9 @@ export function drawGateway(draw: Draw): Document {
   });
 }
 
-export function drawMeshConfig(draw: Draw): readonly Document[] {
+export function drawMeshConfig(draw: Draw, providers: readonly object[]): readonly Document[] {
   const lines = [
+    ...(providers.length > 0 ? [`extensionProviders: ${JSON.stringify(providers)}`] : []),
     ...(draw.chance(40) ? [`outboundTrafficPolicy: {mode: ${draw.one(["REGISTRY_ONLY", "ALLOW_ANY"])}}`] : []),
     ...(draw.chance(40)
       ? [`pathNormalization: {normalization: ${draw.one(["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"])}}`]

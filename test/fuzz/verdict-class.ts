@@ -3,7 +3,7 @@ import type { Route, RouteMatch } from "../../src/gen/envoy/config/route/v3/rout
 import type { VirtualHost } from "../../src/gen/envoy/config/route/v3/route_components_pb.js";
 import type { TestMesh } from "../../src/meshtest/test-mesh.ts";
 
-/** What may become of a request, as the histogram counts it. The first ones must all be common. */
+/** What may become of a request, as the histogram counts it. These must all be common. */
 export const COMMON = [
   "no listener",
   "TLS refused",
@@ -20,8 +20,18 @@ export const COMMON = [
   "200 by header",
   "200 by default",
 ] as const;
+/** These happen near limits, and must come now and then. */
+export const RARER = [
+  "200 by an authorizer's leave",
+  "refused by an authorizer",
+  "no authorizer to ask",
+  "too large for an authorizer",
+  "too late",
+  "too many headers",
+] as const;
 export type VerdictClass =
   | (typeof COMMON)[number]
+  | (typeof RARER)[number]
   | "other status of an application"
   | "other status of a proxy"
   | "other end"
@@ -62,6 +72,12 @@ function classOfReply(outcome: Response): VerdictClass {
   const { status, steps, because, grpcStatus, headers } = outcome;
   const [reason] = because;
   const details = steps.map(({ what, detail }) => `${what} ${detail}`);
+  if (status === 413) return "too large for an authorizer";
+  if (status === 431) return "too many headers";
+  const asked = details.findLast((text) => text.startsWith("filter "));
+  if (/: denied: /.test(asked ?? "")) return "refused by an authorizer";
+  if (/ authorizer|: nobody is there$|: \S+ does not exist$/.test(asked ?? "")) return "no authorizer to ask";
+  if (status === 504) return "too late";
   const isDenied = details.some((text) => /^filter .*: denied by/.test(text));
   if (reason !== undefined && typeof reason !== "string" && reason.ref.kind === "RequestAuthentication") return "JWT refused";
   if (isDenied) return "RBAC refused";
@@ -82,6 +98,7 @@ function isDirect({ steps }: Response): boolean {
 
 function classOfAnswer(outcome: Response, mesh: TestMesh): VerdictClass {
   if (outcome.status !== 200) return "other status of an application";
+  if (outcome.steps.some(({ what, detail }) => what === "filter" && detail.endsWith(": allowed"))) return "200 by an authorizer's leave";
   const step = outcome.steps.find(({ what }) => what === "route");
   const match = step === undefined ? undefined : routeAt(step, mesh)?.match;
   return match === undefined ? "200 by default" : classOfMatch(match);
