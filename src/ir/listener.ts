@@ -24,6 +24,8 @@ export interface Inspection {
   readonly tls: boolean;
   readonly http: boolean;
   readonly exceptPorts?: readonly number[];
+  /** Where what is spoken is declared: HTTP is not looked for, which would hold a connection until its whole first line is there. */
+  readonly httpExceptPorts?: readonly number[];
   /** Waits for them without a limit: silence would lead an HTTP client that connects long before it asks to a chain that is not its own. */
   readonly patient?: true;
 }

@@ -77,14 +77,19 @@ function isEdge({ connection }: Listener["chains"][number]): boolean {
 }
 
 function listenerFilters({ useOriginalDestination, inspect }: Listener): ListenerFilter[] {
-  const disabled = exceptPorts(inspect.exceptPorts ?? []);
-  const unless = disabled === undefined ? {} : { filterDisabled: disabled };
+  const unless = (ports: readonly number[]) => {
+    const disabled = exceptPorts(ports);
+    return disabled === undefined ? {} : { filterDisabled: disabled };
+  };
+  const unread = inspect.exceptPorts ?? [];
   const filter = (name: string, value: ReturnType<typeof packAny>, rest: { filterDisabled?: ListenerFilterChainMatchPredicate }) =>
     create(ListenerFilterSchema, { name, configType: { case: "typedConfig", value }, ...rest });
   return [
     ...(useOriginalDestination ? [filter(FILTER.originalDestination, packAny(OriginalDstSchema, {}), {})] : []),
-    ...(inspect.tls ? [filter(FILTER.tlsInspector, packAny(TlsInspectorSchema, {}), unless)] : []),
-    ...(inspect.http ? [filter(FILTER.httpInspector, packAny(HttpInspectorSchema, {}), unless)] : []),
+    ...(inspect.tls ? [filter(FILTER.tlsInspector, packAny(TlsInspectorSchema, {}), unless(unread))] : []),
+    ...(inspect.http
+      ? [filter(FILTER.httpInspector, packAny(HttpInspectorSchema, {}), unless([...unread, ...(inspect.httpExceptPorts ?? [])]))]
+      : []),
   ];
 }
 

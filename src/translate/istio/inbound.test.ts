@@ -75,6 +75,14 @@ describe("toInbound", () => {
     expect(clusters.at(-1)?.name).toBe("InboundPassthroughCluster");
   });
 
+  test("HTTP is looked for only on ports of which nobody says what they speak", () => {
+    const inspect = (profile: "istio" | "zero-trust", yaml = MESH) =>
+      toInbound(inboundInputs(meshOf(yaml, { profile }), sidecar())).listeners[0]?.inspect;
+    expect(inspect("istio")).toEqual({ tls: true, http: true, httpExceptPorts: [5433, 8080] });
+    expect(inspect("zero-trust")).toEqual({ tls: true, http: false });
+    expect(inspect("istio", MESH.replace("PERMISSIVE", "DISABLE"))).toMatchObject({ exceptPorts: [8080], httpExceptPorts: [5433] });
+  });
+
   const withUnnamedPort = (own: string) =>
     `${MESH.replace("8080: { mode: PERMISSIVE } }", `9000: { mode: STRICT }, 9999: { mode: ${own} } }`)}
   mtls: { mode: ${own === "STRICT" ? "PERMISSIVE" : "STRICT"} }`;

@@ -126,7 +126,13 @@ function inspectionOf(inputs: InboundInputs): Listener["inspect"] {
   const http =
     passthroughPorts(inputs).some(({ mode }) => mode !== "strict") ||
     ports.some((port) => payloadOf(port) === "auto" && mtlsOf(mtls, port.port) !== "strict");
-  return { tls: true, http, ...(unread.length > 0 && { exceptPorts: unread }) };
+  const declared = ports.filter((port) => payloadOf(port) !== "auto" && !unread.includes(port.port)).map(({ port }) => port);
+  return {
+    tls: true,
+    http,
+    ...(unread.length > 0 && { exceptPorts: unread }),
+    ...(http && declared.length > 0 && { httpExceptPorts: declared }),
+  };
 }
 
 function passthroughCluster({ settings }: InboundInputs): Cluster {
