@@ -16,6 +16,8 @@ const SOL_SOCKET = 1;
 const SO_MARK = 36;
 const MIB = 1024 * 1024;
 const XDS_CLUSTER = "xds-grpc";
+/** An agent that comes back is on this machine: Envoy's own longest wait, 30 s, would spare nobody anything. */
+const XDS_BACKOFF = { base_interval: "0.25s", max_interval: "1s" };
 const RUNTIME = { "re2.max_program_size.error_level": 32_768, "envoy.reloadable_features.use_connection_event_drain": false };
 
 /**
@@ -31,7 +33,7 @@ export function makeBootstrap(inputs: BootstrapInputs): object {
         api_type: "DELTA_GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER } }],
+        grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER, retry_policy: { retry_back_off: XDS_BACKOFF } } }],
       },
       cds_config: { ads: {}, resource_api_version: "V3" },
       lds_config: { ads: {}, resource_api_version: "V3" },

@@ -26,6 +26,8 @@ export interface ControlPlaneLink {
   /** A new gRPC client with the workload's present certificate; who asks for it closes it. @throws MeshError while there is none. */
   connect(): { readonly client: Client; readonly metadata: Metadata };
   readonly sign: SignRequest;
+  /** The longest wait between two attempts to connect. */
+  readonly longestWaitMs: number;
   /** PEM of the root that is known beforehand; undefined on the Unix socket. */
   rootsPem(): string | undefined;
 }
@@ -38,6 +40,10 @@ export interface LinkSettings {
   readonly ttlMs?: number;
 }
 
+/** A control plane that ended is back within 10 s: what it takes to start again, and this. */
+const LOCAL_WAIT_MS = 1000;
+/** Thousands may wait for a port: their connections are spread over so long. */
+const REMOTE_WAIT_MS = 5000;
 const SIGN_DEADLINE_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const PATH = "/istio.v1.auth.IstioCertificateService/CreateCertificate";
@@ -64,6 +70,7 @@ function createLocalLink(settings: LinkSettings, socket: string): ControlPlaneLi
   };
   return {
     connect,
+    longestWaitMs: LOCAL_WAIT_MS,
     rootsPem: () => undefined,
     sign: (csr) => signOver(connect(), csr, settings.ttlMs),
   };
@@ -85,6 +92,7 @@ function createRemoteLink(settings: LinkSettings, { address, joinToken }: { addr
       if (own === undefined) throw new MeshError("refused", "there is no certificate to show to the control plane yet");
       return { client: open(own, own.rootsPem), metadata: new Metadata() };
     },
+    longestWaitMs: REMOTE_WAIT_MS,
     rootsPem,
     async sign(csr) {
       const own = settings.certificate();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { type Backoff, nextBackoff } from "../base/backoff.ts";
 import { MeshError } from "../model/error.ts";
 import { keepLogBounded } from "./bounded-log.ts";
 import { readJson, writePrivately } from "./private-files.ts";
@@ -33,12 +34,9 @@ export interface EnvoyState {
 
 const CHECK_STARTING_MS = 100;
 const CHECK_LIVE_MS = 500;
-const FIRST_BACKOFF_MS = 200;
-/** For one that never came up; one that had served is never kept waiting longer than the second. */
-const MAX_BACKOFF_MS = 10_000;
-const MAX_BACKOFF_LIVE_MS = 1000;
-/** One that ran this long was no crash loop. */
-const STEADY_MS = 30_000;
+/** Of one that never came up. */
+const NEVER_LIVE: Backoff = { firstMs: 200, longestMs: 10_000, steadyMs: 30_000 };
+const WAS_LIVE: Backoff = { ...NEVER_LIVE, longestMs: 1000 };
 const DRAIN_TIME_S = 45;
 const QUIT_MS = 2000;
 const TERM_MS = 3000;
@@ -219,7 +217,7 @@ export class EnvoyProcess {
     if (this.#isStopped) return;
     if (this.#process !== undefined) {
       if (isAlive(this.#process)) return;
-      this.#backoffMs = this.#nextBackoff();
+      this.#backoffMs = nextBackoff(this.#backoffMs, performance.now() - this.#startedAtMs, this.#isLive ? WAS_LIVE : NEVER_LIVE);
       this.#process = undefined;
       this.#isLive = false;
       this.#startedAtMs = performance.now();
@@ -233,11 +231,6 @@ export class EnvoyProcess {
     } catch (thrown) {
       this.#fail(MeshError.from(thrown, "io").message);
     }
-  }
-
-  #nextBackoff(): number {
-    if (this.#backoffMs === 0 || performance.now() - this.#startedAtMs >= STEADY_MS) return FIRST_BACKOFF_MS;
-    return Math.min(this.#backoffMs * 2, this.#isLive ? MAX_BACKOFF_LIVE_MS : MAX_BACKOFF_MS);
   }
 
   async #checkLive(running: ProcessId): Promise<void> {

@@ -27,6 +27,8 @@ export interface WorkloadKeysSettings {
   readonly sign: SignRequest;
   /** PEM of the roots that may stand behind a certificate; undefined where the control plane's word is trusted (its Unix socket). */
   readonly pinnedRootsPem?: () => string | undefined;
+  /** The longest wait after a try that failed; 20 s by default. */
+  readonly longestRetryMs?: number;
   /** A new certificate is there, or the last one has expired. */
   readonly onChange: () => void;
   /** A quarter of the life or less is left and it could not be renewed, each time that a try fails. */
@@ -122,7 +124,7 @@ export class WorkloadKeys {
   #noteFailure(reason: string): void {
     this.#lastError = reason;
     const life = this.#lifeMs;
-    const longest = Math.min(MAX_RETRY_MS, life / 10);
+    const longest = Math.min(this.#settings.longestRetryMs ?? MAX_RETRY_MS, life / 10);
     this.#retryMs = Math.min(longest, this.#retryMs === 0 ? FIRST_RETRY_MS : this.#retryMs * 2) * (0.8 + 0.4 * this.#random());
     const left = (this.#current?.notAfterMs ?? 0) - this.#now();
     if (this.#current !== undefined && left <= life / 4) this.#settings.onAlarm?.(reason);

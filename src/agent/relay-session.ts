@@ -29,7 +29,7 @@ export type RelayEvent =
 
 export interface SessionOptions {
   readonly call: EnvoyCall;
-  readonly connect: UpstreamOptions["connect"];
+  readonly upstream: Pick<UpstreamOptions, "connect" | "longestWaitMs">;
   readonly random: () => number;
   readonly node: string;
   /** Read at each opening of a stream to the control plane. */
@@ -72,7 +72,8 @@ export class RelaySession {
     this.#own = new StreamState("delta", nextNonce, { removes: false });
     this.#stopWatching = options.secrets.onChange(() => this.#secretsChanged());
     this.#upstream = new Upstream({
-      connect: options.connect,
+      connect: options.upstream.connect,
+      longestWaitMs: options.upstream.longestWaitMs,
       random: options.random,
       opening: () => this.#opening(),
       onMessage: (bytes) => this.#fromControlPlane(bytes),

@@ -1,16 +1,18 @@
 import type { Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
+import { nextBackoff } from "../base/backoff.ts";
 import { DELTA_PATH } from "../xds/protocol/path.ts";
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-const BACKOFF_FIRST_MS = 250;
-const BACKOFF_LAST_MS = 10_000;
+const FIRST_WAIT_MS = 250;
 /** A control plane that says nothing at all this long counts as unreachable. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface UpstreamOptions {
   /** A new client for each attempt, with the certificate of that time. @throws while there is none */
   readonly connect: () => { readonly client: Client; readonly metadata: Metadata };
+  /** The longest wait between two attempts. */
+  readonly longestWaitMs: number;
   /** What a new stream says first: all subscriptions, with what Envoy holds. */
   readonly opening: () => readonly Buffer[];
   readonly onMessage: (bytes: Buffer) => void;
@@ -22,11 +24,11 @@ export interface UpstreamOptions {
 
 type Call = ClientDuplexStream<Buffer, Buffer>;
 
-/** One stream to the control plane that comes back by itself: exponential back-off with full jitter, 10 s at most. */
+/** One stream to the control plane that comes back by itself: exponential back-off with full jitter. */
 export class Upstream {
   readonly #options: UpstreamOptions;
   #call: Call | undefined;
-  #attempts = 0;
+  #limitMs = 0;
   #retry: NodeJS.Timeout | undefined;
   #isUp = false;
   #isClosed = false;
@@ -107,16 +109,16 @@ export class Upstream {
   #up(): void {
     if (this.#isUp) return;
     this.#isUp = true;
-    this.#attempts = 0;
+    this.#limitMs = 0;
     this.#options.onUp();
   }
 
   #down(reason: string): void {
     this.#call = undefined;
     this.#isUp = false;
-    const limitMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.#attempts, 10));
-    this.#attempts += 1;
-    this.#retry = setTimeout(() => this.open(), this.#options.random() * limitMs);
+    const { longestWaitMs, random } = this.#options;
+    this.#limitMs = nextBackoff(this.#limitMs, 0, { firstMs: FIRST_WAIT_MS, longestMs: longestWaitMs, steadyMs: Number.POSITIVE_INFINITY });
+    this.#retry = setTimeout(() => this.open(), random() * this.#limitMs);
     this.#options.onDown(reason);
   }
 }

@@ -57,6 +57,7 @@ async function start(over: Partial<RelayOptions> = {}): Promise<void> {
         client: new Client(`unix:${folder}/cp.sock`, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 }),
         metadata: new Metadata(),
       }),
+      longestWaitMs: 1000,
     },
     node: FAKE_NODE_ID,
     secrets: {
@@ -258,6 +259,20 @@ describe("without the control plane", () => {
     expect(next.resources.map(({ name }) => name)).toEqual(["web"]);
     expect(client.messagesReceived).toBe(before + 1);
     expect(client.status).toBeUndefined();
+  });
+
+  test("however long the control plane is away, no wait for it is longer than the longest", async () => {
+    const longestWaitMs = 20;
+    let attempts = 0;
+    const connect = () => {
+      attempts += 1;
+      throw new Error("away");
+    };
+    await start({ upstream: { connect, longestWaitMs }, random: () => 1 });
+    envoy().subscribe("cluster");
+    // With waits that double from the first on, the hundredth attempt would never come.
+    await until("a hundred attempts", () => attempts >= 100);
+    expect(relay.status()).toMatchObject({ connected: false, lastError: "the control plane can't be reached: away" });
   });
 
   test("what was removed meanwhile is removed after the reconnect", async () => {

@@ -13,7 +13,7 @@ export type { RelayEvent } from "./relay-session.ts";
 export interface RelayOptions {
   /** In a folder that only its owner can enter; the socket itself gets mode 0600. */
   readonly socketPath: string;
-  readonly upstream: { readonly connect: UpstreamOptions["connect"] };
+  readonly upstream: Pick<UpstreamOptions, "connect" | "longestWaitMs">;
   /** Envoy's node id; another one on this socket is refused. */
   readonly node: string;
   /** What the control plane is told of the node at first, instead of what comes over the socket. @see Relay.setNodeMetadata */
@@ -122,7 +122,7 @@ class EnvoyRelay implements Relay {
     const observe = (event: RelayEvent) => this.#observe(event);
     const session = new RelaySession({
       call,
-      connect: upstream.connect,
+      upstream,
       random,
       node,
       nodeMetadata: () => this.#nodeMetadata,

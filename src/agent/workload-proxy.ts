@@ -86,6 +86,7 @@ export class WorkloadProxy {
       identity,
       file: join(stateDir, "identity.json"),
       sign: (csr) => this.#link.sign(csr),
+      ...("socket" in settings.controlPlane && { longestRetryMs: this.#link.longestWaitMs }),
       pinnedRootsPem: () => this.#link.rootsPem(),
       onChange: () => this.#certificateChanged(),
       onAlarm: (reason) => this.#observe("alarm", `the certificate can't be renewed: ${reason}`),

@@ -23,12 +23,13 @@ export interface MachineProcessOptions
 
 /** The first process of the namespaces: joins the runtime to the control plane's admin API and to the agent. Ends when its input ends. */
 export async function runMachine(options: MachineProcessOptions): Promise<void> {
-  const { adminSocket, agentSocket, feedSocket, ...machine } = options;
+  const { adminSocket, agentSocket, feedSocket, agentCommand, ...machine } = options;
   await startMachine({
     ...machine,
     subscribe: (listener) => followFeed(feedSocket, RUNTIME_KINDS, (resources) => listener(resources as readonly DeclaredResource[])),
     reports: podReports(adminSocket),
     agent: proxyControl(agentSocket),
+    agentProcess: { command: agentCommand, socket: agentSocket },
   });
 }
 

@@ -24,6 +24,7 @@ function start(script: string): Supervised {
     command: [process.execPath, "-e", script],
     env: {},
     logFile: join(folder, "log"),
+    socket: join(folder, "socket"),
     onEnd: (how, againInMs) => ends.push({ how, againInMs }),
   });
   return running;
@@ -50,6 +51,7 @@ test("a program that is not there is reported, not thrown", async () => {
     command: [join(folder, "nothing")],
     env: {},
     logFile: join(folder, "log"),
+    socket: join(folder, "socket"),
     onEnd: (how, againInMs) => ends.push({ how, againInMs }),
   });
   await until("it is reported", () => ends.length > 0);

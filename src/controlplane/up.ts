@@ -196,6 +196,7 @@ async function startControlPlaneProcess(
     env: { ...environment.variables },
     cwd: places.root,
     logFile: join(places.state, "logs", "control-plane.log"),
+    socket: places.adminSocket,
     onEnd: (how, againInMs) => {
       progress.warn(`the control plane ended (${how}) and starts again in ${againInMs} ms; kumiko logs control-plane`);
       onRestart();

@@ -3,7 +3,7 @@ export { findImage } from "./container-command.ts";
 export { toDesiredWorkload } from "./deployment.ts";
 export { type Host, type HostOptions, startHost } from "./host.ts";
 export { type ObservedPod, type WaitedFor } from "./kubelet.ts";
-export { endChild, keepRunning } from "./keep-running.ts";
+export { endChild, keepRunning, ListeningSocket } from "./keep-running.ts";
 export { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.ts";
 export { type Machine, type MachineOptions, startMachine } from "./machine.ts";
 export { type MachineEvent } from "./machine-events.ts";

@@ -1,7 +1,12 @@
-import { spawn } from "node:child_process";
-import { expect, test } from "vitest";
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { until } from "../testing/until.ts";
-import { endChild, keepRunning } from "./keep-running.ts";
+import { endChild, keepRunning, ListeningSocket } from "./keep-running.ts";
 
 test("a start that fails is tried again, and ends nobody else", async () => {
   const ends: string[] = [];
@@ -20,4 +25,57 @@ test("a start that fails is tried again, and ends nobody else", async () => {
   expect(ends).toEqual(["exit code 3", "no log can be opened"]);
   expect(restarts).toBe(1);
   await kept.stop((child) => endChild(child, 0));
+});
+
+describe("waits between starts", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** How long the waits become where each start fails at once. */
+  function waitsOf(starts: number, hadComeUp: (start: number) => boolean): readonly number[] {
+    const waits: number[] = [];
+    const kept = keepRunning({
+      start() {
+        const child = new EventEmitter() as ChildProcess;
+        setTimeout(() => child.emit("exit", 1, null), 1);
+        return child;
+      },
+      hadComeUp: () => hadComeUp(waits.length),
+      onEnd: (_how, againInMs) => void waits.push(againInMs),
+    });
+    while (waits.length < starts) vi.advanceTimersToNextTimer();
+    kept.retire();
+    return waits;
+  }
+
+  test("of one that never comes up double to 10 s", () => {
+    expect(waitsOf(8, () => false)).toEqual([200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+  });
+
+  test("of one that had come up are short, however often it ended and how long they had become", () => {
+    expect(waitsOf(6, () => true)).toEqual([200, 400, 800, 1600, 2000, 2000]);
+    expect(waitsOf(8, (start) => start === 7).at(-1)).toBe(2000);
+  });
+});
+
+test("a socket that an earlier program left is not what this one listens on", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kumiko-listening-"));
+  const path = join(folder, "s");
+  const socket = new ListeningSocket(path);
+  const server = createServer().listen(path);
+  try {
+    await once(server, "listening");
+    expect(socket.hasListened()).toBe(true);
+    socket.begin();
+    expect(socket.hasListened()).toBe(false);
+    rmSync(path);
+    expect(socket.hasListened()).toBe(false);
+    const next = createServer().listen(path);
+    await once(next, "listening");
+    expect(socket.hasListened()).toBe(true);
+    next.close();
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

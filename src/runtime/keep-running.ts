@@ -1,10 +1,19 @@
 import type { ChildProcess } from "node:child_process";
-import { ESSENTIAL, nextBackoff } from "./backoff.ts";
+import { statSync } from "node:fs";
+import { type Backoff, nextBackoff } from "../base/backoff.ts";
+
+/** Of what everything else stands on, while it can't come up. */
+const ESSENTIAL: Backoff = { firstMs: 200, longestMs: 10_000, steadyMs: 30_000 };
+
+/** Of one that had come up: with its own start, and the wait of those who connect to it again, it is to be back within 10 s. */
+const SERVED: Backoff = { ...ESSENTIAL, longestMs: 2000 };
 
 export interface KeepRunningOptions {
   readonly start: () => ChildProcess;
   /** It started again. */
   readonly onRestart?: () => void;
+  /** Asked when it ended by itself: whether it had come up before. One that had is never kept waiting for long. */
+  readonly hadComeUp?: () => boolean;
   /** It ended by itself, and starts again after so long. Returning false leaves it at that. */
   readonly onEnd: (how: string, againInMs: number) => boolean | void;
 }
@@ -18,14 +27,14 @@ export interface KeptRunning {
   stop(end: (child: ChildProcess) => Promise<void>): Promise<void>;
 }
 
-/** Keeps one process running: when it ends by itself it starts again, after waits that double. */
-export function keepRunning({ start, onRestart, onEnd }: KeepRunningOptions): KeptRunning {
+/** Keeps one process running: when it ends by itself it starts again, after waits that double: up to 10 s where it can't come up at all. */
+export function keepRunning({ start, onRestart, hadComeUp = () => false, onEnd }: KeepRunningOptions): KeptRunning {
   let child: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
   let waitMs = 0;
   let isStopping = false;
   const again = (how: string, startedAt: number) => {
-    waitMs = nextBackoff(waitMs, performance.now() - startedAt, ESSENTIAL);
+    waitMs = nextBackoff(waitMs, performance.now() - startedAt, hadComeUp() ? SERVED : ESSENTIAL);
     if (onEnd(how, waitMs) === false) return;
     timer = setTimeout(restart, waitMs);
   };
@@ -64,6 +73,32 @@ export function keepRunning({ start, onRestart, onEnd }: KeepRunningOptions): Ke
       if (child?.pid !== undefined) await end(child);
     },
   };
+}
+
+/** Tells one start of a program from the next by the socket that it listens on once it is up: each makes a file of its own. */
+export class ListeningSocket {
+  readonly #path: string;
+  #before: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** A program starts: what stands there is of an earlier one. */
+  begin(): void {
+    this.#before = this.#file();
+  }
+
+  /** The program that began last has listened. */
+  hasListened(): boolean {
+    const now = this.#file();
+    return now !== undefined && now !== this.#before;
+  }
+
+  #file(): string | undefined {
+    const found = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return found === undefined ? undefined : `${found.ino} ${found.ctimeNs}`;
+  }
 }
 
 /** SIGTERM, and SIGKILL when that did not help, or with the signal; resolves when the process is gone. */

@@ -42,8 +42,8 @@ export interface MachineOptions {
   readonly subscribe: Subscribe;
   readonly reports: PodReports;
   readonly agent: ProxyControl;
-  /** Command of the agent, kept running; none: it runs elsewhere. */
-  readonly agentCommand?: readonly string[];
+  /** The agent, kept running, and what it listens on once it is up; none: it runs elsewhere. */
+  readonly agentProcess?: { readonly command: readonly string[]; readonly socket: string };
   readonly input?: Readable;
   readonly output?: Writable;
   /** How to end the process; tests end nothing. */
@@ -199,10 +199,10 @@ function createGatewayFinder(kubelet: Kubelet, mode: RuntimeMode): (hello: Hello
 }
 
 function startAgent(options: MachineOptions, kubelet: Kubelet, say: (event: MachineEvent) => void): AgentChild | undefined {
-  if (options.agentCommand === undefined) return undefined;
+  if (options.agentProcess === undefined) return undefined;
   const log = new LogFile(join(options.stateDir, "logs", "agent.log"));
   return superviseAgent({
-    command: options.agentCommand,
+    ...options.agentProcess,
     env: process.env,
     log,
     onRestart: () => kubelet.refresh(),

@@ -76,6 +76,8 @@ class ProgramWatch {
   #state: OutsideState;
   #ended: string | undefined;
   #hasBeenReady: boolean;
+  /** The one that runs now, or ran last, has been ready. */
+  #hadComeUp = false;
   #isStopping = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -85,6 +87,7 @@ class ProgramWatch {
     this.#state = { name: options.name, ready: this.#hasBeenReady, restarts: 0, message: this.#hasBeenReady ? "" : "starting", weaker: [] };
     this.#kept = keepRunning({
       start: () => this.#start(),
+      hadComeUp: () => this.#hadComeUp,
       onEnd: (how, againInMs) => this.#onEnd(how, againInMs),
       onRestart: () =>
         this.#set({ restarts: this.#state.restarts + 1, message: "starting again", ready: options.program.ready === undefined }),
@@ -118,6 +121,7 @@ class ProgramWatch {
     const cwd = isAbsolute(program.workingDir) ? program.workingDir : resolve(folder, program.workingDir);
     const [file = "", ...args] = [...containment(contained), ...program.command];
     rmSync(weakerFile, { force: true });
+    this.#hadComeUp = false;
     const all = { ...env, ...program.env, [WEAKER_VARIABLE]: weakerFile };
     const child = spawn(file, args, { cwd, env: all, stdio: ["ignore", "pipe", "pipe"], detached: true });
     for (const output of [child.stdout, child.stderr]) output.on("data", (chunk: Buffer) => log.write(chunk));
@@ -155,6 +159,7 @@ class ProgramWatch {
   #set(change: Partial<OutsideState>): void {
     const before = this.#state;
     const next = { ...before, ...change };
+    this.#hadComeUp ||= next.ready && this.#options.program.ready !== undefined;
     this.#state = next.ready ? { ...next, message: "", weaker: readWeaker(this.#options.weakerFile) } : next;
     if (isDeepStrictEqual(before, this.#state)) return;
     if (this.#state.message !== before.message && this.#state.message !== "") this.#options.log.write(`[kumiko] ${this.#state.message}\n`);

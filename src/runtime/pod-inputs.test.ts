@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { commandLine } from "../base/shell.ts";
-import { nextBackoff } from "./backoff.ts";
 import { findImage, toCommand } from "./container-command.ts";
 import { toDesiredWorkload } from "./deployment.ts";
 import type { ImageCommand } from "./kumiko-yaml.ts";
@@ -214,12 +213,6 @@ describe("volumes", () => {
 });
 
 describe("small parts", () => {
-  test("waits between starts double to a minute, and begin anew after a steady run", () => {
-    const waits = Array.from({ length: 8 }).reduce<number[]>((all) => [...all, nextBackoff(all.at(-1) ?? 0, 10)], []);
-    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
-    expect(nextBackoff(60_000, 61_000)).toBe(1000);
-  });
-
   test("a log on a full disk loses lines, and ends nobody", () => {
     const log = new LogFile("/dev/full");
     expect(() => log.write("line\n")).not.toThrow();

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { nextBackoff } from "./backoff.ts";
+import { type Backoff, nextBackoff } from "../base/backoff.ts";
 import type { LogFile } from "./log-file.ts";
 import { sendSignal } from "./proc.ts";
 import type { Sandbox } from "./sandbox.ts";
+
+/** Like a kubelet's, but that it begins sooner and ends at a minute. */
+const WORKLOADS: Backoff = { firstMs: 1000, longestMs: 60_000, steadyMs: 60_000 };
 
 /** A command with all that it needs; made anew for each start, so that a ConfigMap that changed counts. */
 export interface ProcessCommand {
@@ -109,7 +112,7 @@ export class WorkloadProcess {
   }
 
   #retry(why: string, ranForMs: number): void {
-    this.#waitMs = nextBackoff(this.#waitMs, ranForMs);
+    this.#waitMs = nextBackoff(this.#waitMs, ranForMs, WORKLOADS);
     this.message = `${why}; starts again in ${this.#waitMs / 1000} s`;
     this.#options.log.write(`[kumiko] ${this.message}\n`);
     this.#timer = setTimeout(() => this.start(), this.#waitMs);

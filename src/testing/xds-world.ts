@@ -88,7 +88,7 @@ export class XdsWorld {
     });
     this.#relay = await startRelay({
       socketPath: `${this.folder}/xds.sock`,
-      upstream: { connect },
+      upstream: { connect, longestWaitMs: 1000 },
       node: NODE_ID,
       secrets,
       mayServeStale: () => true,
