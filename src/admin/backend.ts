@@ -2,6 +2,7 @@ import type { AccessLogSettings } from "../mesh/index.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { SourcePosition } from "../model/position.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
 import type { Resource, ResourceRef } from "../model/resource.ts";
 import type { Snapshot } from "../translate/envoy/resource.ts";
 
@@ -55,16 +56,6 @@ export interface HostState {
   /** Programs outside of the mesh that kumiko.yaml names. */
   readonly programs: readonly ProgramStatus[];
   /** What is weaker on this system than it should be. */
-  readonly weaker: readonly string[];
-}
-
-export interface ProgramStatus {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly restarts: number;
-  /** Why it isn't ready; empty while it is. */
-  readonly message: string;
-  /** What is weaker for something that the program lacks. */
   readonly weaker: readonly string[];
 }
 

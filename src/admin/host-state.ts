@@ -1,4 +1,5 @@
-import type { HostState, ProgramStatus } from "./backend.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
+import type { HostState } from "./backend.ts";
 import { Refusal } from "./status-object.ts";
 
 const MAX_ENTRIES = 1000;

@@ -13,7 +13,6 @@ export type {
   JoinRequest,
   JoinToken,
   MeshStatus,
-  ProgramStatus,
   ProxyConfig,
   ProxyConfigState,
   ProxyStatus,

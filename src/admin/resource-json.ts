@@ -15,7 +15,7 @@ type Document = Readonly<Record<string, unknown>>;
 
 /** A resource as the API answers it. The values of a Secret stay here: only gateways get them, by SDS. */
 export function toJson({ resource, revision, holder }: HeldResource): Document {
-  const { creationTimestamp, labels, annotations, name, namespace } = resource.metadata;
+  const { creationTimestamp, labels, annotations, name, namespace, owner } = resource.metadata;
   const position = resource.locate([]);
   return {
     apiVersion: resource.apiVersion,
@@ -25,6 +25,7 @@ export function toJson({ resource, revision, holder }: HeldResource): Document {
       ...(namespace !== "" && { namespace }),
       resourceVersion: revision,
       ...(creationTimestamp !== undefined && { creationTimestamp }),
+      ...(owner !== undefined && { ownerReferences: [{ ...owner, controller: true }] }),
       ...(Object.keys(labels).length > 0 && { labels }),
       annotations: {
         ...Object.fromEntries(Object.entries(annotations).filter(([key]) => resource.kind !== "Secret" || key !== LAST_APPLIED)),

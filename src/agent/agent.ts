@@ -8,7 +8,7 @@ import { type ControlActions, serveControl } from "./control.ts";
 import type { ControlPlaneAddress } from "./control-plane.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { dropOldProxies } from "./old-proxies.ts";
-import type { OpenWork } from "./open-work.ts";
+import type { OpenWork } from "../model/open-work.ts";
 import { makePrivateFolder, readJson, writePrivately } from "./private-files.ts";
 import { isAlive, isProcessId, signalProcess } from "./process-id.ts";
 import { fixedPart, type ProxySpec, readProxySpec } from "./proxy-spec.ts";

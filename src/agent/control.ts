@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { MeshError } from "../model/error.ts";
 import { readAdmin } from "./admin-relay.ts";
-import type { OpenWork } from "./open-work.ts";
+import type { OpenWork } from "../model/open-work.ts";
 import { type ProxySpec, readProxySpec, SpecError } from "./proxy-spec.ts";
 import type { ProxyStatus } from "./workload-proxy.ts";
 

@@ -5,7 +5,8 @@ import { type Backoff, nextBackoff } from "../base/backoff.ts";
 import { MeshError } from "../model/error.ts";
 import { keepLogBounded } from "./bounded-log.ts";
 import { readJson, writePrivately } from "./private-files.ts";
-import { type OpenWork, parseOpenWork, OPEN_WORK_PATH } from "./open-work.ts";
+import type { OpenWork } from "../model/open-work.ts";
+import { parseOpenWork, OPEN_WORK_PATH } from "./open-work.ts";
 import { findProcess, isAlive, isProcessId, type ProcessId, signalProcess } from "./process-id.ts";
 import { requestOverSocket } from "./unix-http.ts";
 

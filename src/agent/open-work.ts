@@ -1,10 +1,4 @@
-/** What a proxy still has open. */
-export interface OpenWork {
-  /** Requests that are not answered yet, open WebSockets and streams, and connections that are no HTTP. */
-  readonly requests: number;
-  /** Connections, those that wait for their next request among them. */
-  readonly connections: number;
-}
+import type { OpenWork } from "../model/open-work.ts";
 
 /** Envoy's admin page with the gauges that tell. */
 export const OPEN_WORK_PATH = `/stats?usedonly&filter=${encodeURIComponent("downstream_(cx|rq)_active$")}`;

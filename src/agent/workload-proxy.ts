@@ -5,7 +5,7 @@ import { makeBootstrap, nodeId, nodeMetadata } from "./bootstrap.ts";
 import { type ControlPlaneAddress, type ControlPlaneLink, createLink } from "./control-plane.ts";
 import { EnvoyProcess } from "./envoy-process.ts";
 import { WorkloadKeys } from "./keys.ts";
-import type { OpenWork } from "./open-work.ts";
+import type { OpenWork } from "../model/open-work.ts";
 import { makePrivateFolder, writePrivately } from "./private-files.ts";
 import { identityOfProxy, type ProxySpec } from "./proxy-spec.ts";
 import { type Relay, type RelayEvent, startRelay } from "./relay.ts";

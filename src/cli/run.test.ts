@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { HostState, ProgramStatus, ProxyStatus } from "../admin/backend.ts";
+import type { HostState, ProxyStatus } from "../admin/backend.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
 import { type AdminServer, startAdmin } from "../admin/server.ts";
 import { diagnostic } from "../model/diagnostic.ts";
 import { fakeBackend, heldResource } from "../testing/admin-backend.ts";

@@ -1,4 +1,5 @@
-import type { MeshStatus, ProgramStatus, ProxyStatus } from "../admin/backend.ts";
+import type { MeshStatus, ProxyStatus } from "../admin/backend.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
 import { type Diagnostic, summariseNotes } from "../model/diagnostic.ts";
 import { connectClient } from "./client.ts";
 import { defineCommand } from "./command.ts";

@@ -1,4 +1,5 @@
-import type { HostState, ProgramStatus } from "../admin/index.ts";
+import type { HostState } from "../admin/index.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
 import { ask } from "./admin-client.ts";
 import type { Progress } from "./progress.ts";
 

@@ -2,13 +2,13 @@ import { CALLED_HOSTS_PATH, parseCalledHosts } from "../agent/index.ts";
 import {
   type DeclaredResource,
   type MachineOptions,
-  type OpenWork,
   type PodReports,
   type ProxyControl,
   RUNTIME_KINDS,
   startMachine,
 } from "../runtime/index.ts";
 import { MeshError } from "../model/error.ts";
+import type { OpenWork } from "../model/open-work.ts";
 import { type AdminAnswer, type AdminRequest, ask, messageOf } from "./admin-client.ts";
 import { meshSettled } from "./mesh-settled.ts";
 import { followFeed } from "./resource-feed.ts";

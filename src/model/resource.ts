@@ -7,6 +7,13 @@ export interface ResourceRef {
   readonly name: string;
 }
 
+/** Of the same namespace as what it owns. */
+export interface Owner {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+}
+
 /** What every kind carries. `creationTimestamp` decides where the older of two resources wins (RFC 3339). */
 export interface Metadata {
   readonly name: string;
@@ -14,6 +21,8 @@ export interface Metadata {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly creationTimestamp?: string;
+  /** The workload whose controller made it: the entry of `ownerReferences` that says `controller`. */
+  readonly owner?: Owner;
 }
 
 /**

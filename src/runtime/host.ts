@@ -10,7 +10,8 @@ import { toBaseEnv } from "./machine.ts";
 import { type MachineEvent, type MachineOrder, parseLine } from "./machine-events.ts";
 import { HOST_SOCKET, MACHINE_SOCKET } from "./machine-protocol.ts";
 import { RELAY_RANGE } from "./network.ts";
-import { type OutsideProgramOptions, type OutsideState, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
+import { type OutsideProgramOptions, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { lookupOutside } from "./outside-lookup.ts";
 import { findRealAddress, type OutsideHost, toOutsideTable } from "./outside-table.ts";
 import { readChildren, sendSignal } from "./proc.ts";
@@ -41,7 +42,7 @@ export interface HostOptions {
   readonly signal?: AbortSignal;
   readonly onEvent: (event: MachineEvent) => void;
   /** An outside program became ready, ended, came back. */
-  readonly onOutside: (state: OutsideState) => void;
+  readonly onOutside: (state: ProgramStatus) => void;
   /** The machine ended although nobody asked it to. */
   readonly onEnd: (how: string) => void;
 }

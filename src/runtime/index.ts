@@ -8,7 +8,7 @@ export { type KumikoSettings, NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.
 export { type Machine, type MachineOptions, startMachine } from "./machine.ts";
 export { type MachineEvent } from "./machine-events.ts";
 export { type PodDocument } from "./pod.ts";
-export { type OpenWork, type PodRef, type PodReports, type ProxyControl, type ProxyRequest } from "./pod-surroundings.ts";
+export { type PodRef, type PodReports, type ProxyControl, type ProxyRequest } from "./pod-surroundings.ts";
 export { type DeclaredResource, RUNTIME_KINDS, type Subscribe } from "./resources.ts";
 export { unlessAborted } from "./unless-aborted.ts";
 export { checkSystem, type MissingProgram, type RuntimeMode, type SystemCheck } from "./system-check.ts";

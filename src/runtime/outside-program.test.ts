@@ -7,14 +7,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { OutsideProgram } from "./kumiko-yaml.ts";
 import { LogFile } from "./log-file.ts";
-import { type OutsideState, readWeaker, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
+import { readWeaker, refuseTaken, type RunningProgram, startOutsideProgram } from "./outside-program.ts";
 import { checkSystem } from "./system-check.ts";
 import { systemPath } from "./system-path.ts";
 import { freePort } from "../testing/free-port.ts";
 import { until } from "../testing/until.ts";
 
 let folder: string;
-let states: OutsideState[];
+let states: ProgramStatus[];
 const running: RunningProgram[] = [];
 
 beforeEach(() => {

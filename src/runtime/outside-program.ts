@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { MeshError } from "../model/error.ts";
+import type { ProgramStatus } from "../model/program-status.ts";
 import { type KeptRunning, keepRunning } from "./keep-running.ts";
 import type { OutsideProgram } from "./kumiko-yaml.ts";
 import type { LogFile } from "./log-file.ts";
@@ -21,20 +22,9 @@ export interface OutsideProgramOptions {
   /** Where the program may say, a line each, what is weaker than it should be: it finds the path in `KUMIKO_WEAKER`. */
   readonly weakerFile: string;
   /** Something of its state is different. */
-  readonly onChange: (state: OutsideState) => void;
+  readonly onChange: (state: ProgramStatus) => void;
   /** A PID namespace of its own, so that a `kill -9` of ours leaves none of its processes; where the system has namespaces. */
   readonly contained: boolean;
-}
-
-export interface OutsideState {
-  readonly name: string;
-  /** It runs, and answers where kumiko.yaml says that it does. */
-  readonly ready: boolean;
-  readonly restarts: number;
-  /** Why it isn't ready; empty while it is. */
-  readonly message: string;
-  /** What is weaker for something that it lacks, in its own words. */
-  readonly weaker: readonly string[];
 }
 
 export interface RunningProgram {
@@ -73,7 +63,7 @@ export function startOutsideProgram(options: OutsideProgramOptions): RunningProg
 class ProgramWatch {
   readonly #options: OutsideProgramOptions;
   readonly #kept: KeptRunning;
-  #state: OutsideState;
+  #state: ProgramStatus;
   #ended: string | undefined;
   #hasBeenReady: boolean;
   /** The one that runs now, or ran last, has been ready. */
@@ -156,7 +146,7 @@ class ProgramWatch {
     this.#follow(isThere ? 0 : misses + 1);
   }
 
-  #set(change: Partial<OutsideState>): void {
+  #set(change: Partial<ProgramStatus>): void {
     const before = this.#state;
     const next = { ...before, ...change };
     this.#hadComeUp ||= next.ready && this.#options.program.ready !== undefined;

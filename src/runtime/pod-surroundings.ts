@@ -1,3 +1,4 @@
+import type { OpenWork } from "../model/open-work.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { ProxyTermination } from "../schema/proxy-config.ts";
 import type { LogFile } from "./log-file.ts";
@@ -18,14 +19,6 @@ export interface ProxyRequest extends Omit<Proxy, "id" | "version"> {
   readonly launch: readonly string[];
   /** Resolver of the proxy, where it isn't the one of its /etc/resolv.conf: `127.0.0.1:PORT` in mode `ports`. */
   readonly resolver?: string;
-}
-
-/** What a proxy still has open. */
-export interface OpenWork {
-  /** Requests under way, open streams, and connections that are no HTTP. */
-  readonly requests: number;
-  /** Connections, idle ones too. */
-  readonly connections: number;
 }
 
 /** The agent, as the runtime speaks to it. Rejections are tried again; a MeshError `network` means that nobody listens, as before the agent has started. */

@@ -1,6 +1,6 @@
 import type { ProxyTermination } from "../schema/proxy-config.ts";
 import { pause } from "./pause.ts";
-import type { OpenWork } from "./pod-surroundings.ts";
+import type { OpenWork } from "../model/open-work.ts";
 
 /** What a proxy waits for before it ends, and how long. */
 export interface DrainPlan {

@@ -93,3 +93,26 @@ describe("null is absent", () => {
     expect(errors({ ...policy, spec: { selector: { matchLabels: { app: null } } } })).toHaveLength(1);
   });
 });
+
+test("the owner of what a controller made is the one that says so; what is no reference owns nothing", () => {
+  const users = { apiVersion: "apps/v1", kind: "Deployment", name: "users" };
+  const ownerOf = (ownerReferences: unknown) => check(named("Pod", "users-0", { ownerReferences })).resource?.metadata.owner;
+  expect(
+    ownerOf([
+      { ...users, name: "other" },
+      { ...users, controller: true, uid: "1" },
+    ]),
+  ).toEqual(users);
+  for (const none of [
+    undefined,
+    null,
+    {},
+    "users",
+    [],
+    [null],
+    [users],
+    [{ ...users, controller: "true" }],
+    [{ ...users, name: 1, controller: true }],
+  ])
+    expect(ownerOf(none)).toBeUndefined();
+});

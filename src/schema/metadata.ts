@@ -1,5 +1,5 @@
 import { didYouMean } from "../base/did-you-mean.ts";
-import type { Metadata } from "../model/resource.ts";
+import type { Metadata, Owner } from "../model/resource.ts";
 import type { Kind } from "./kinds.ts";
 import { explainName, isDnsLabel, isDnsSubdomain, isLabelKey, isLabelValue } from "./names.ts";
 import { type Report, wrong } from "./report.ts";
@@ -42,6 +42,7 @@ export function readMetadata(value: unknown, kind: Kind, report: Report): Metada
     const help = typeof namespace === "string" ? explainName(namespace, { dots: false }) : "put it in quotes";
     return void wrong(report, ["metadata", "namespace"], "metadata.namespace is no namespace", help);
   }
+  const owner = readOwner(value["ownerReferences"]);
   const isTime = typeof creationTimestamp === "string" && TIMESTAMP.test(creationTimestamp);
   if (!isTime && creationTimestamp !== undefined && creationTimestamp !== null)
     wrong(report, ["metadata", "creationTimestamp"], "metadata.creationTimestamp is no time (RFC 3339)");
@@ -51,7 +52,16 @@ export function readMetadata(value: unknown, kind: Kind, report: Report): Metada
     labels: readLabels(value["labels"], report),
     annotations: readAnnotations(value["annotations"], report),
     ...(isTime && { creationTimestamp }),
+    ...(owner !== undefined && { owner }),
   });
+}
+
+/** At most one owner is a controller; what has no such shape owns nothing. */
+function readOwner(references: unknown): Owner | undefined {
+  const controller = Array.isArray(references) ? references.find((one) => isRecord(one) && one["controller"] === true) : undefined;
+  const { apiVersion, kind, name } = isRecord(controller) ? controller : {};
+  const isNamed = typeof apiVersion === "string" && typeof kind === "string" && typeof name === "string";
+  return isNamed ? Object.freeze({ apiVersion, kind, name }) : undefined;
 }
 
 /** The form of a kind's names, as its API validates them: Services and Namespaces are labels of a host. */
