@@ -43,7 +43,10 @@ function toEnvoyVirtualHost(host: VirtualHost): EnvoyVirtualHost {
       name: host.name,
       domains: [...host.domains],
       routes: host.routes.map(toEnvoyRoute),
-      includeRequestAttemptCount: host.routes.some(({ action }) => action.kind === "forward" && action.retry !== undefined),
+      // The application is told of its caller's attempts, which the one before it must not count anew.
+      includeRequestAttemptCount: host.routes.some(
+        ({ action }) => action.kind === "forward" && action.retry !== undefined && action.timedByCaller !== true,
+      ),
       ...(host.requireTls === "all" && { requireTls: TlsRequirement.ALL }),
     });
     known.set(host, message);

@@ -2,7 +2,7 @@ import { MESH_HTTP_ALPN, MESH_TLS_ALPN } from "../../ir/alpn.ts";
 import type { HttpConnection } from "../../ir/http-connection.ts";
 import type { FilterChain, FilterChainMatch } from "../../ir/listener.ts";
 import { INBOUND_SLOTS, INBOUND_TCP_SLOTS } from "../../ir/policy-slots.ts";
-import type { RouteTable } from "../../ir/route.ts";
+import type { RetryPolicy, RouteTable } from "../../ir/route.ts";
 import type { TcpConnection } from "../../ir/tcp-connection.ts";
 import type { ServerTls } from "../../ir/tls.ts";
 import type { Origin } from "../../model/origin.ts";
@@ -132,11 +132,17 @@ function tcp(target: ChainTarget): TcpConnection {
   return { kind: "tcp", statPrefix: target.cluster, destinations: [{ cluster: target.cluster, weight: 1 }], slots: INBOUND_TCP_SLOTS };
 }
 
+/**
+ * An application may close a connection that it kept open just as the next request comes for it; what it hasn't got any of goes to it over another
+ * one. As Istio since 1.24.
+ */
+const UNSENT_AGAIN: RetryPolicy = { attempts: 2, on: ["reset-before-request"], statusCodes: [], ignorePreviousHosts: false };
+
 function catchAll({ routeName, cluster, origin }: ChainTarget): RouteTable {
   const route = {
     name: "default",
     match: { path: { kind: "prefix", value: "/" }, headers: [], query: [] },
-    action: { kind: "forward", destinations: [{ cluster, weight: 1 }], timedByCaller: true },
+    action: { kind: "forward", destinations: [{ cluster, weight: 1 }], timedByCaller: true, retry: UNSENT_AGAIN },
     origin,
   } as const;
   return { name: routeName, ignorePortInHost: true, virtualHosts: [{ name: routeName, domains: ["*"], routes: [route], origin }] };
