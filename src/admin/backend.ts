@@ -3,12 +3,12 @@ import type { Diagnostic } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { SourcePosition } from "../model/position.ts";
 import type { ProgramStatus } from "../model/program-status.ts";
-import type { Resource, ResourceRef } from "../model/resource.ts";
+import type { LocatedResource, ResourceRef } from "../model/resource.ts";
 import type { Snapshot } from "../translate/envoy/resource.ts";
 
 /** A resource as the API hands it out. */
 export interface HeldResource {
-  readonly resource: Resource;
+  readonly resource: LocatedResource;
   /** Changes whenever the resource does; compared as a text only (Kubernetes' resourceVersion). */
   readonly revision: string;
   /** `folder`: declared by a file, which alone may change it. `store`: applied. `runtime`: written by the runtime, Pods for example. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createMesh, resolveMeshSettings } from "../mesh/index.ts";
+import { createMesh } from "../mesh/index.ts";
 import type { Resource } from "../model/resource.ts";
 import { largeResources, withEditedRoute } from "../testing/large-mesh.ts";
 import { sidecar } from "../testing/mesh.ts";
@@ -22,8 +22,7 @@ describe.skipIf(envoy === undefined)("a translated mesh on a real Envoy behind t
   });
   const secrets = new Map(ownSecrets().map((secret) => [secret.name, secret]));
 
-  const set = (resources: readonly Resource[]) =>
-    world.set(translator.translate(createMesh(resources, resolveMeshSettings(resources)), proxy).snapshot);
+  const set = (resources: readonly Resource[]) => world.set(translator.translate(createMesh(resources), proxy).snapshot);
   const acknowledged = () => world.events.flatMap((event) => (event.kind === "ack" ? [event.type] : []));
 
   beforeAll(async () => {

@@ -7,9 +7,9 @@ import { sha256Words } from "./sha256.ts";
  * Throws on a function, a symbol or an instance of a class: a key that leaves something out would be a wrong cache key.
  */
 export function stableHash(value: unknown): string {
-  const writer = new Utf8Writer();
-  write(writer, value);
-  return toHex(sha256Words(writer.bytes, writer.length));
+  shared.length = 0;
+  write(shared, value);
+  return toHex(sha256Words(shared.bytes, shared.length));
 }
 
 /** Hash of bytes, 32 hex digits. */
@@ -126,8 +126,16 @@ class Utf8Writer implements Writer {
   }
 }
 
+/** One for all: a hash is made in one go, and nothing of it stays. */
+const shared = new Utf8Writer();
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 function toHex(words: Int32Array): string {
   let text = "";
-  for (const word of words.subarray(0, 4)) text += (word >>> 0).toString(16).padStart(8, "0");
+  for (let i = 0; i < 4; i++) {
+    const word = words[i] as number;
+    text += (HEX[word >>> 24] as string) + HEX[(word >>> 16) & 255] + HEX[(word >>> 8) & 255] + HEX[word & 255];
+  }
   return text;
 }

@@ -1,4 +1,4 @@
-import type { Resource, ResourceRef } from "../model/resource.ts";
+import type { LocatedResource, ResourceRef } from "../model/resource.ts";
 import {
   keptInStore,
   type KeptResources,
@@ -61,6 +61,6 @@ async function settled(write: Promise<Written>): Promise<boolean> {
   return kind === "written";
 }
 
-function toHeld(resource: Resource): Held {
+function toHeld(resource: LocatedResource): Held {
   return { resource, revision: resource.hash, holder: resource.kind === "Pod" ? "runtime" : "store" };
 }

@@ -1,3 +1,4 @@
+import { valuesOf } from "../base/tree.ts";
 import type {
   AdminBackend,
   DeleteResult,
@@ -41,7 +42,7 @@ export function createBackend(parts: BackendParts): AdminBackend {
   const { live } = parts;
   let host: HostState = { programs: [], weaker: [] };
   return {
-    list: (kind) => [...live.world.held.values()].filter(({ resource }) => resource.kind === kind),
+    list: (kind) => [...valuesOf(live.world.held)].filter(({ resource }) => resource.kind === kind),
     get: (ref) => findHeld(live.world, ref),
     revision: () => live.world.revision,
     put: (document, conditions) => putDocument(parts, document, conditions),

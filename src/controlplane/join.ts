@@ -3,9 +3,8 @@ import type { Registration } from "../ca/index.ts";
 import { INJECTION_TEMPLATES } from "../mesh/index.ts";
 import { formatDiagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
 import { checkDocument } from "../schema/index.ts";
-import type { World } from "./world.ts";
+import { findHeld, type World } from "./world.ts";
 
 /** What a join token must stand for: an account, and what becomes of the workload's description when the token is used. */
 export interface JoinPlan {
@@ -21,7 +20,7 @@ export function planJoin(world: World, request: JoinRequest, nowMs: number): Joi
   const { namespace, name, serviceAccount } = request;
   const declared = world.mesh.workloads.named(namespace, name);
   if (declared === undefined) return describe(request, nowMs);
-  const place = world.held.get(formatRef(declared.origin.ref))?.resource.locate([]);
+  const place = findHeld(world, declared.origin.ref)?.resource.locate([]);
   const what = `${declared.kind} ${namespace}/${name} (${place === undefined ? "declared" : formatPosition(place)})`;
   if (serviceAccount !== undefined && serviceAccount !== declared.serviceAccount) {
     return `${what} runs as service account ${declared.serviceAccount}, not as ${serviceAccount}`;

@@ -1,15 +1,15 @@
-import { toDiagnostics } from "../mesh/index.ts";
+import { type Finding, toDiagnostics } from "../mesh/index.ts";
 import { type Diagnostic, formatDiagnostic, summariseNotes } from "../model/diagnostic.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { SourcePosition } from "../model/position.ts";
-import { formatRef } from "../model/resource.ts";
 import { createTranslator, type Snapshot } from "../translate/index.ts";
 import type { XdsEvent } from "../xds/index.ts";
 import { ProxyRecords } from "./proxy-records.ts";
-import { type Input, type InputName, type World, WorldKeeper, type WorldOptions } from "./world.ts";
+import type { MeshSettingsOptions } from "../mesh/index.ts";
+import { findHeld, type Input, type InputName, type World, WorldKeeper } from "./world.ts";
 
-export interface LiveMeshOptions extends WorldOptions {
+export interface LiveMeshOptions extends MeshSettingsOptions {
   /** The content of some resource changed. */
   readonly onChange: (world: World) => void;
   /** One line for the log. */
@@ -22,7 +22,7 @@ export class LiveMesh {
   readonly #options: LiveMeshOptions;
   readonly #keeper: WorldKeeper;
   readonly #translator = createTranslator();
-  readonly #problems = new Map<string, readonly Diagnostic[]>();
+  readonly #problems = new Map<string, readonly Finding[]>();
   #said = new Set<string>();
 
   constructor(options: LiveMeshOptions) {
@@ -48,14 +48,14 @@ export class LiveMesh {
   }
 
   snapshotFor(proxy: Proxy): Snapshot {
-    const { snapshot, diagnostics } = this.#translator.translate(this.world.mesh, proxy);
-    this.#problems.set(`${proxy.namespace}/${proxy.name}`, diagnostics);
+    const { snapshot, findings } = this.#translator.translate(this.world.mesh, proxy);
+    this.#problems.set(`${proxy.namespace}/${proxy.name}`, findings);
     return snapshot;
   }
 
   /** Where an origin stands now; undefined for a resource that is gone. */
   locate({ ref, path }: Origin): SourcePosition | undefined {
-    return this.world.held.get(formatRef(ref))?.resource.locate(path);
+    return findHeld(this.world, ref)?.resource.locate(path);
   }
 
   observe(event: XdsEvent): void {
@@ -69,8 +69,7 @@ export class LiveMesh {
   diagnostics(): readonly Diagnostic[] {
     const all = [
       ...this.world.diagnostics,
-      ...toDiagnostics(this.world.mesh.findings, this.world.mesh.find),
-      ...[...this.#problems.values()].flat(),
+      ...toDiagnostics([this.world.mesh.findings, ...this.#problems.values()].flat(), (origin) => this.locate(origin)),
       ...this.records.diagnostics(),
     ];
     return [...new Map(all.map((diagnostic) => [formatDiagnostic(diagnostic), diagnostic])).values()];

@@ -4,6 +4,7 @@
  */
 import { chmodSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { valuesOf } from "../base/tree.ts";
 import { MeshError } from "../model/error.ts";
 import type { Metadata } from "../model/resource.ts";
 import { ask } from "./admin-client.ts";
@@ -68,7 +69,7 @@ function nextChange(waiting: Set<() => void>): Promise<void> {
 }
 
 function toFeed(world: World, kinds: ReadonlySet<string>): Feed {
-  const resources = [...world.held.values()]
+  const resources = [...valuesOf(world.held)]
     .filter(({ resource }) => kinds.has(resource.kind))
     .map(({ resource: { kind, metadata, body } }) => ({ kind, metadata, body }));
   return { revision: world.revision, resources };

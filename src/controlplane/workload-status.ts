@@ -1,3 +1,4 @@
+import { valuesOf } from "../base/tree.ts";
 import type { ProxyConfigState, ProxyStatus } from "../admin/index.ts";
 import { formatIdentity } from "../model/identity.ts";
 import type { Resource } from "../model/resource.ts";
@@ -41,7 +42,7 @@ function keyOf({ namespace, name }: Name): string {
 }
 
 function podsOf(live: LiveMesh): readonly Resource[] {
-  return [...live.world.held.values()].flatMap(({ resource, holder }) =>
+  return [...valuesOf(live.world.held)].flatMap(({ resource, holder }) =>
     resource.kind === "Pod" && holder === "runtime" ? [resource] : [],
   );
 }

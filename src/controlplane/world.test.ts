@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { lookUp, valuesOf } from "../base/tree.ts";
 import { resourcesOf } from "../testing/mesh.ts";
-import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { formatRef, refOf, type LocatedResource } from "../model/resource.ts";
 import { type Held, keySetUris, WorldKeeper } from "./world.ts";
 
-const held = (resources: readonly Resource[], holder: Held["holder"]): Held[] =>
+const held = (resources: readonly LocatedResource[], holder: Held["holder"]): Held[] =>
   resources.map((resource) => ({ resource, revision: resource.hash, holder }));
 
 const service = (port: number) => `
@@ -18,7 +19,7 @@ describe("WorldKeeper", () => {
     const keeper = new WorldKeeper({});
     keeper.set("store", { held: held(resourcesOf(service(81)), "store"), diagnostics: [] });
     const world = keeper.set("folder", { held: held(resourcesOf(service(80)), "folder"), diagnostics: [] });
-    expect(world.held.get("Service/shop/users")?.holder).toBe("folder");
+    expect(lookUp(world.held, "Service/shop/users")?.holder).toBe("folder");
     expect(world.diagnostics).toMatchObject([{ code: "KMK0005", resource: { kind: "Service", namespace: "shop", name: "users" } }]);
   });
 
@@ -27,7 +28,7 @@ describe("WorldKeeper", () => {
     keeper.set("store", { held: held(resourcesOf(service(81)), "store"), diagnostics: [] });
     keeper.set("folder", { held: held(resourcesOf(service(80)), "folder"), diagnostics: [] });
     const world = keeper.set("folder", { held: [], diagnostics: [] });
-    expect([...world.held.values()].map(({ resource, holder }) => `${formatRef(refOf(resource))} ${holder}`)).toEqual([
+    expect([...valuesOf(world.held)].map(({ resource, holder }) => `${formatRef(refOf(resource))} ${holder}`)).toEqual([
       "Service/shop/users store",
     ]);
     expect(world.diagnostics).toEqual([]);
@@ -38,7 +39,7 @@ describe("WorldKeeper", () => {
     const before = keeper.set("folder", { held: held(resourcesOf(service(80)), "folder"), diagnostics: [] });
     const after = keeper.set("folder", { held: held(resourcesOf(`# a comment\n${service(80)}`), "folder"), diagnostics: [] });
     expect(after.revision).toBe(before.revision);
-    const lineOf = (world: typeof before) => world.held.get("Service/shop/users")?.resource.locate(["spec"]).line ?? 0;
+    const lineOf = (world: typeof before) => lookUp(world.held, "Service/shop/users")?.resource.locate(["spec"]).line ?? 0;
     expect(lineOf(after)).toBe(lineOf(before) + 1);
   });
 

@@ -1,16 +1,14 @@
-import { stableHash } from "../base/stable-hash.ts";
-import { createMesh } from "../mesh/index.ts";
-import type { Mesh } from "../mesh/mesh.ts";
-import { resolveMeshSettings } from "../mesh/mesh-settings.ts";
+import { randomUUID } from "node:crypto";
+import { emptyTree, lookUp, type Tree, valuesOf, withOrWithout } from "../base/tree.ts";
+import { emptyMesh, type Mesh, type MeshSettingsOptions, type ResourceEdit } from "../mesh/index.ts";
 import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
 import type { KeySetBody } from "../model/jwks.ts";
-import { formatRef, type Resource, type ResourceRef, refOf } from "../model/resource.ts";
-import type { Profile } from "../schema/mesh-config.ts";
+import { formatRef, type LocatedResource, type Resource, type ResourceRef, refOf } from "../model/resource.ts";
 
 export type Holder = "folder" | "store" | "runtime";
 
 export interface Held {
-  readonly resource: Resource;
+  readonly resource: LocatedResource;
   readonly revision: string;
   readonly holder: Holder;
 }
@@ -26,66 +24,92 @@ export type InputName = "folder" | "store" | "keys";
 /** Everything that is declared at one moment, merged and indexed. Nothing in it changes. */
 export interface World {
   readonly mesh: Mesh;
-  /** Changes with the content of any resource, not with its position. */
+  /** Changes with the content of any resource, not with its position; another one in each process. */
   readonly revision: string;
   /** By `Kind/namespace/name`. */
-  readonly held: ReadonlyMap<string, Held>;
+  readonly held: Tree<Held>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const NOTHING: Input = { held: [], diagnostics: [] };
+/** An earlier one wins. */
+const NAMES: readonly InputName[] = ["folder", "store", "keys"];
 
-export interface WorldOptions {
-  readonly profile?: Profile;
-  readonly trustDomain?: string;
+interface Known {
+  readonly byKey: ReadonlyMap<string, Held>;
+  readonly diagnostics: readonly Diagnostic[];
 }
+
+const NOTHING: Known = { byKey: new Map(), diagnostics: [] };
 
 /** Merges what the sources know into one World. A resource in the folder wins over an applied one of its name, and that is said. */
 export class WorldKeeper {
-  readonly #options: WorldOptions;
-  readonly #inputs = new Map<InputName, Input>();
+  readonly #process = randomUUID();
+  readonly #inputs = new Map<InputName, Known>();
+  /** What loses against another source's resource of its name, by key. */
+  readonly #shadowed = new Map<string, readonly Diagnostic[]>();
+  #edits = 0;
   #world: World;
 
-  constructor(options: WorldOptions) {
-    this.#options = options;
-    this.#world = this.#build();
+  constructor(options: MeshSettingsOptions) {
+    this.#world = { mesh: emptyMesh(options), held: emptyTree(), diagnostics: [], revision: this.#revision() };
   }
 
   get world(): World {
     return this.#world;
   }
 
-  set(name: InputName, input: Input): World {
-    this.#inputs.set(name, input);
-    this.#world = this.#build();
+  set(name: InputName, { held, diagnostics }: Input): World {
+    const before = this.#inputs.get(name) ?? NOTHING;
+    const after: Known = { byKey: byKey(held), diagnostics };
+    this.#inputs.set(name, after);
+    const edits: ResourceEdit[] = [];
+    let tree = this.#world.held;
+    for (const [key, ref] of differences(before.byKey, after.byKey)) {
+      const [winner, ...losers] = NAMES.flatMap((source) => this.#inputs.get(source)?.byKey.get(key) ?? []);
+      tree = withOrWithout(tree, key, winner);
+      edits.push({ ref, resource: winner && withoutPlace(winner.resource) });
+      if (winner === undefined || losers.length === 0) this.#shadowed.delete(key);
+      else
+        this.#shadowed.set(
+          key,
+          losers.map((loser) => shadowed(loser.resource, winner.resource)),
+        );
+    }
+    const mesh = this.#world.mesh.with(edits);
+    this.#world = Object.freeze({
+      mesh,
+      held: tree,
+      diagnostics: [...NAMES.flatMap((source) => this.#inputs.get(source)?.diagnostics ?? []), ...[...this.#shadowed.values()].flat()],
+      revision: mesh === this.#world.mesh ? this.#world.revision : this.#revision(),
+    });
     return this.#world;
   }
 
-  #build(): World {
-    const diagnostics: Diagnostic[] = [];
-    const held = new Map<string, Held>();
-    for (const name of ["folder", "store", "keys"] as const) {
-      const input = this.#inputs.get(name) ?? NOTHING;
-      diagnostics.push(...input.diagnostics);
-      for (const entry of input.held) {
-        const key = formatRef(refOf(entry.resource));
-        const winner = held.get(key);
-        if (winner === undefined) held.set(key, entry);
-        else diagnostics.push(shadowed(entry.resource, winner.resource));
-      }
-    }
-    const resources = [...held.values()].map(({ resource }) => resource);
-    const mesh = createMesh(resources, resolveMeshSettings(resources, this.#options));
-    return Object.freeze({
-      mesh,
-      held,
-      diagnostics,
-      revision: stableHash(resources.map((resource) => [formatRef(refOf(resource)), resource.hash]).sort()),
-    });
+  #revision(): string {
+    return `${this.#process}-${++this.#edits}`;
   }
 }
 
-function shadowed(loser: Resource, winner: Resource): Diagnostic {
+/** The first of two of one name counts. */
+function byKey(held: readonly Held[]): ReadonlyMap<string, Held> {
+  return new Map(held.toReversed().map((entry) => [formatRef(refOf(entry.resource)), entry]));
+}
+
+function* differences(before: ReadonlyMap<string, Held>, after: ReadonlyMap<string, Held>): Iterable<readonly [string, ResourceRef]> {
+  for (const [key, entry] of after) if (!isSame(before.get(key), entry)) yield [key, refOf(entry.resource)];
+  for (const [key, { resource }] of before) if (!after.has(key)) yield [key, refOf(resource)];
+}
+
+function isSame(one: Held | undefined, other: Held): boolean {
+  return one?.resource === other.resource && one.revision === other.revision && one.holder === other.holder;
+}
+
+/** Where a resource stands is asked of the World: the mesh keeps the first object of equal content, whose place may be an old one. */
+function withoutPlace({ apiVersion, kind, metadata, body, hash }: LocatedResource): Resource {
+  return Object.freeze({ apiVersion, kind, metadata, body, hash });
+}
+
+function shadowed(loser: LocatedResource, winner: LocatedResource): Diagnostic {
   const { file, line } = winner.locate([]);
   return diagnostic("KMK0005", {
     message: `the applied ${formatRef(refOf(loser))} has no effect: ${file}:${line} declares it too`,
@@ -99,7 +123,7 @@ function shadowed(loser: Resource, winner: Resource): Diagnostic {
 /** The uris that RequestAuthentications fetch their keys from. */
 export function keySetUris(world: World): readonly string[] {
   const uris = new Set<string>();
-  for (const { resource } of world.held.values()) {
+  for (const { resource } of valuesOf(world.held)) {
     if (resource.kind !== "RequestAuthentication") continue;
     const { spec } = resource.body as {
       readonly spec?: { readonly jwtRules?: readonly { readonly jwksUri?: string; readonly jwks?: string }[] };
@@ -109,10 +133,10 @@ export function keySetUris(world: World): readonly string[] {
   return [...uris].sort();
 }
 
-export function heldKeySets(resources: readonly Resource<KeySetBody>[]): readonly Held[] {
+export function heldKeySets(resources: readonly LocatedResource<KeySetBody>[]): readonly Held[] {
   return resources.map((resource) => ({ resource, revision: resource.hash, holder: "runtime" }));
 }
 
 export function findHeld(world: World, ref: ResourceRef): Held | undefined {
-  return world.held.get(formatRef(ref));
+  return lookUp(world.held, formatRef(ref));
 }

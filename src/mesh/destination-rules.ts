@@ -1,10 +1,14 @@
 import { HostTable } from "../base/host-match.ts";
+import { part } from "../base/part.ts";
 import { stableHash } from "../base/stable-hash.ts";
+import { valuesOf } from "../base/tree.ts";
 import type { Origin } from "../model/origin.ts";
 import { type Resource, refOf } from "../model/resource.ts";
 import type { DestinationRuleBody } from "../schema/bodies.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
-import { byAge, isExported, matchesLabels, qualifyHost } from "./visibility.ts";
+import { byAge } from "./age.ts";
+import type { ResourceTable, Shard } from "./resource-table.ts";
+import { isExported, matchesLabels, qualifyHost } from "./visibility.ts";
 
 export type DestinationRuleSpec = NonNullable<DestinationRuleBody["spec"]>;
 export type TrafficPolicy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
@@ -37,28 +41,18 @@ export interface DestinationRuleLookup {
 
 /** DestinationRules by namespace and host. */
 export class DestinationRuleIndex {
-  readonly #byNamespace: ReadonlyMap<string, { readonly all: HostTable<DestinationRule>; readonly forSome: readonly DestinationRule[] }>;
-  readonly #rootNamespace: string;
+  readonly #table: ResourceTable;
+  readonly #settings: MeshSettings;
 
-  constructor(resources: Iterable<Resource>, settings: MeshSettings) {
-    const read: ReadRule[] = [];
-    for (const resource of resources)
-      if (resource.kind === "DestinationRule") read.push(readRule(resource as Resource<DestinationRuleBody>, settings));
-    read.sort(byAge);
-    const byNamespace = new Map<string, ReadRule[]>();
-    for (const rule of read) {
-      const list = byNamespace.get(rule.namespace);
-      if (list === undefined) byNamespace.set(rule.namespace, [rule]);
-      else list.push(rule);
-    }
-    this.#byNamespace = new Map([...byNamespace].map(([namespace, rules]) => [namespace, indexRules(rules)]));
-    this.#rootNamespace = settings.rootNamespace;
+  constructor(table: ResourceTable, settings: MeshSettings) {
+    this.#table = table;
+    this.#settings = settings;
   }
 
   /** Finds the rule that governs traffic to a host. Istio's order: the client's namespace, then the service's, then the root namespace. */
   find(host: string, { client, service }: DestinationRuleLookup): DestinationRule | undefined {
-    const order =
-      client.namespace === this.#rootNamespace ? [service, this.#rootNamespace] : [client.namespace, service, this.#rootNamespace];
+    const { rootNamespace } = this.#settings;
+    const order = client.namespace === rootNamespace ? [service, rootNamespace] : [client.namespace, service, rootNamespace];
     for (const namespace of order) {
       if (namespace === undefined) continue;
       const rule = this.#findIn(namespace, host, client);
@@ -69,12 +63,12 @@ export class DestinationRuleIndex {
 
   /** Names of the labels that `workloadSelector` anywhere asks for. */
   *clientLabels(): Iterable<string> {
-    for (const { forSome } of this.#byNamespace.values()) for (const { clients } of forSome) yield* Object.keys(clients);
+    for (const shard of valuesOf(this.#table.ofKind("DestinationRule")))
+      for (const { clients } of rulesIn(shard, this.#settings).forSome) yield* Object.keys(clients);
   }
 
   #findIn(namespace: string, host: string, client: DestinationRuleLookup["client"]): DestinationRule | undefined {
-    const rules = this.#byNamespace.get(namespace);
-    if (rules === undefined) return undefined;
+    const rules = rulesIn(this.#table.shard("DestinationRule", namespace), this.#settings);
     if (namespace === client.namespace) {
       const own = rules.forSome.find(
         (rule) => matchesLabels(rule.clients, client.labels) && new HostTable([[rule.host, rule]]).find(host) !== undefined,
@@ -91,7 +85,9 @@ interface ReadRule extends DestinationRule {
   readonly created: string;
 }
 
-function indexRules(rules: readonly ReadRule[]) {
+/** The rules of one namespace, those of one host merged. */
+const rulesIn = part((shard: Shard, settings: MeshSettings): RulesOfNamespace => {
+  const rules = [...valuesOf(shard)].map((resource) => readRule(resource as Resource<DestinationRuleBody>, settings)).sort(byAge);
   const merged = new Map<string, DestinationRule>();
   const forSome: DestinationRule[] = [];
   for (const rule of rules) {
@@ -103,6 +99,11 @@ function indexRules(rules: readonly ReadRule[]) {
     merged.set(rule.host, older === undefined ? rule : merge(older, rule));
   }
   return { all: new HostTable(merged), forSome };
+});
+
+interface RulesOfNamespace {
+  readonly all: HostTable<DestinationRule>;
+  readonly forSome: readonly DestinationRule[];
 }
 
 /** Subsets of both, the older's where a name is in both; the older's traffic policy, or the younger's where it has none (Istio's rule). */

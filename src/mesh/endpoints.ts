@@ -1,204 +1,106 @@
+import { emptyTree, lookUp, type Tree } from "../base/tree.ts";
+import { TreeDraft } from "../base/tree-draft.ts";
 import { stableHash } from "../base/stable-hash.ts";
-import { formatIdentity } from "../model/identity.ts";
-import type { Origin } from "../model/origin.ts";
-import { type Resource, refOf } from "../model/resource.ts";
-import type { Service, ServicePort } from "../model/service.ts";
-import type { EndpointSliceBody, ServiceEntryBody } from "../schema/bodies.ts";
+import { formatRef, type Resource, type ResourceRef } from "../model/resource.ts";
+import type { Service } from "../model/service.ts";
+import type { ServiceEntryBody } from "../schema/bodies.ts";
+import { type EndpointSet, endpointSetOf } from "./endpoint-set.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
-import { mtlsOf, resolveMtls } from "./peer-authentication.ts";
-import type { PolicyIndex } from "./policies.ts";
-import type { IndexedWorkload, WorkloadIndex } from "./workloads.ts";
+import { resolveMtls } from "./peer-authentication.ts";
+import { type PolicyIndex, selectorOf } from "./policies.ts";
+import type { ResourceChange, ResourceTable } from "./resource-table.ts";
+import { type SelectionIndex, serviceOfSlice } from "./selections.ts";
+import type { ServiceIndex } from "./services.ts";
+import { type IndexedWorkload, readWorkload } from "./workload.ts";
+import type { WorkloadIndex } from "./workloads.ts";
 
-/** One address that answers for a service. */
-export interface ServiceEndpoint {
-  /** An IP address, or a host name where the service resolves by DNS. */
-  readonly address: string;
-  /** Service port number to the endpoint's own port, and to its sidecar's where workloads share one address. */
-  readonly ports: ReadonlyMap<number, EndpointPort>;
-  readonly labels: Readonly<Record<string, string>>;
-  /** SPIFFE id of the workload; empty for one that has none. */
-  readonly identity: string;
-  readonly locality: string;
-  readonly network: string;
-  readonly weight: number;
-  readonly ready: boolean;
-  readonly hasSidecar: boolean;
-  /** `namespace/name` of the workload, empty for a bare address. */
-  readonly workload: string;
+/** What endpoints are made of. */
+export interface EndpointInputs {
+  readonly table: ResourceTable;
+  readonly services: ServiceIndex;
+  readonly workloads: WorkloadIndex;
+  readonly selections: SelectionIndex;
+  readonly policies: PolicyIndex;
+  readonly settings: MeshSettings;
 }
 
-export interface EndpointPort {
-  readonly port: number;
-  readonly sidecarPort?: number;
-  /** Its sidecar takes plaintext only (PeerAuthentication DISABLE): callers must not speak mTLS to it. */
-  readonly plaintext?: true;
-}
+const NOTHING: EndpointSet = { endpoints: [], identities: [], hash: stableHash([]), origin: [] };
 
-/** The endpoints of one service, and a hash of all that they say. */
-export interface EndpointSet {
-  readonly endpoints: readonly ServiceEndpoint[];
-  /** SPIFFE ids behind the service, sorted; whatever the subset and the readiness (Istio's rule for secure naming). */
-  readonly identities: readonly string[];
-  readonly hash: string;
-  readonly origin: readonly Origin[];
-}
-
-/** Finds the endpoints of services; each service's are worked out once, when first asked for. */
+/** The endpoints of every service. */
 export class EndpointIndex {
-  readonly #workloads: WorkloadIndex;
-  readonly #slices: ReadonlyMap<string, readonly Resource<EndpointSliceBody>[]>;
-  readonly #entries: ReadonlyMap<string, Resource<ServiceEntryBody>>;
-  readonly #settings: MeshSettings;
-  readonly #policies: PolicyIndex;
-  readonly #known = new Map<Service, EndpointSet>();
+  static readonly EMPTY = new EndpointIndex(emptyTree());
+  readonly #sets: Tree<EndpointSet>;
 
-  constructor(resources: Iterable<Resource>, workloads: WorkloadIndex, policies: PolicyIndex, settings: MeshSettings) {
-    const slices = new Map<string, Resource<EndpointSliceBody>[]>();
-    const entries = new Map<string, Resource<ServiceEntryBody>>();
-    for (const resource of resources) {
-      const { namespace, name, labels } = resource.metadata;
-      if (resource.kind === "ServiceEntry") entries.set(`${namespace}/${name}`, resource as Resource<ServiceEntryBody>);
-      if (resource.kind !== "EndpointSlice") continue;
-      const key = `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`;
-      const list = slices.get(key);
-      if (list === undefined) slices.set(key, [resource as Resource<EndpointSliceBody>]);
-      else list.push(resource as Resource<EndpointSliceBody>);
-    }
-    this.#workloads = workloads;
-    this.#slices = slices;
-    this.#entries = entries;
-    this.#policies = policies;
-    this.#settings = settings;
+  private constructor(sets: Tree<EndpointSet>) {
+    this.#sets = sets;
   }
 
   of(service: Service): EndpointSet {
-    const known = this.#known.get(service);
-    if (known !== undefined) return known;
-    const found = this.#find(service);
-    const endpoints = found.endpoints.toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-    const identities = [...new Set(endpoints.map(({ identity }) => identity))].filter((identity) => identity !== "").toSorted();
-    const set: EndpointSet = { endpoints, identities, hash: stableHash(endpoints), origin: found.origin };
-    this.#known.set(service, set);
-    return set;
+    return lookUp(this.#sets, keyOf(service)) ?? NOTHING;
   }
 
-  #find(service: Service): { readonly endpoints: readonly ServiceEndpoint[]; readonly origin: readonly Origin[] } {
-    if (service.kind === "service-entry") return this.#ofServiceEntry(service);
-    const slices = this.#slices.get(`${service.namespace}/${service.name}`);
-    const selected = service.selector === undefined ? [] : this.#workloads.select(service.namespace, service.selector);
-    if (slices === undefined) return this.#ofWorkloads(service, selected);
-    const entries = this.#ofWorkloads(
-      service,
-      selected.filter(({ kind }) => kind === "WorkloadEntry"),
-    );
-    const listed = slices.flatMap((slice) => this.#ofSlice(service, slice));
-    return {
-      endpoints: [...listed, ...entries.endpoints],
-      origin: [...slices.map((slice) => ({ ref: refOf(slice), path: [] })), ...entries.origin],
-    };
-  }
-
-  #ofWorkloads(service: Service, workloads: readonly IndexedWorkload[]) {
-    const reachable = workloads.filter(({ address }) => address !== "");
-    const endpoints = reachable.map((workload) =>
-      this.#toEndpoint(workload, new Map(service.ports.flatMap((port) => portOf(workload, port)))),
-    );
-    return { endpoints: endpoints.filter(({ ports }) => ports.size > 0), origin: reachable.map(({ origin }) => origin) };
-  }
-
-  #toEndpoint(workload: IndexedWorkload, ports: ReadonlyMap<number, EndpointPort>): ServiceEndpoint {
-    const { address, labels, locality, network, weight, ready, hasSidecar, namespace, name, serviceAccount } = workload;
-    const identity = formatIdentity({ trustDomain: this.#settings.trustDomain, namespace, serviceAccount });
-    const own = hasSidecar ? this.#withMtls(workload, ports) : ports;
-    return { address, ports: own, labels, identity, locality, network, weight, ready, hasSidecar, workload: `${namespace}/${name}` };
-  }
-
-  /** What the workload's PeerAuthentication says of each of its ports. */
-  #withMtls(workload: IndexedWorkload, ports: ReadonlyMap<number, EndpointPort>): ReadonlyMap<number, EndpointPort> {
-    const modes = resolveMtls(this.#policies.find("PeerAuthentication", workload), this.#settings.defaultMtls);
-    return new Map(
-      [...ports].map(([number, port]) => [number, mtlsOf(modes, port.port) === "disable" ? { ...port, plaintext: true } : port]),
-    );
-  }
-
-  #ofSlice(service: Service, slice: Resource<EndpointSliceBody>): readonly ServiceEndpoint[] {
-    const ports = new Map<number, EndpointPort>();
-    for (const port of service.ports) {
-      const listed = slice.body.ports?.find(({ name = "" }) => name === port.name);
-      if (listed?.port !== undefined) ports.set(port.number, { port: listed.port });
+  /** The index after resources changed: the endpoints of the services that these concern. A set that turns out as it was stays the same object. */
+  with(changes: readonly ResourceChange[], before: ServiceIndex, inputs: EndpointInputs): EndpointIndex {
+    const { table, services } = inputs;
+    const sets = new TreeDraft(this.#sets);
+    const concerned = new Map<string, ResourceRef>();
+    for (const change of changes) for (const ref of concernedBy(change, inputs)) concerned.set(formatRef(ref), ref);
+    for (const { before: gone } of changes)
+      if (gone !== undefined) for (const service of before.declaredBy(gone)) sets.set(keyOf(service), undefined);
+    for (const ref of concerned.values()) {
+      const resource = table.find(ref);
+      for (const service of resource === undefined ? [] : services.declaredBy(resource)) {
+        const key = keyOf(service);
+        const made = endpointSetOf(service, sourcesOf(service, resource, inputs));
+        const known = lookUp(this.#sets, key);
+        sets.set(key, known !== undefined && isEqual(known, made) ? known : made);
+      }
     }
-    return (slice.body.endpoints ?? []).flatMap((endpoint) => {
-      const { conditions, targetRef, zone = "" } = endpoint;
-      const ready = (conditions?.ready ?? true) && conditions?.terminating !== true;
-      const pod =
-        targetRef?.kind === "Pod" && targetRef.name !== undefined
-          ? this.#workloads.find("Pod", service.namespace, targetRef.name)
-          : undefined;
-      return endpoint.addresses.map((address): ServiceEndpoint => {
-        if (pod !== undefined) return { ...this.#toEndpoint(pod, withSidecarPorts(ports, pod)), address, ready };
-        return {
-          address,
-          ports,
-          labels: {},
-          identity: "",
-          locality: zone === "" ? "" : `/${zone}`,
-          network: "",
-          weight: 1,
-          ready,
-          hasSidecar: false,
-          workload: "",
-        };
-      });
-    });
-  }
-
-  #ofServiceEntry(service: Service) {
-    const { namespace, name } = service;
-    if (service.selector !== undefined) return this.#ofWorkloads(service, this.#workloads.select(namespace, service.selector));
-    const listed = this.#entries.get(`${namespace}/${name}`)?.body.spec.endpoints ?? [];
-    const endpoints = listed.map((endpoint): ServiceEndpoint => {
-      const { address = "", labels = {}, serviceAccount, locality = "", network = "", weight = 1, ports = {} } = endpoint;
-      const identity =
-        serviceAccount === undefined ? "" : formatIdentity({ trustDomain: this.#settings.trustDomain, namespace, serviceAccount });
-      const tlsMode = labels["security.istio.io/tlsMode"];
-      return {
-        address,
-        ports: new Map(service.ports.map((port) => [port.number, { port: ports[port.name] ?? Number(port.targetPort) }])),
-        labels,
-        identity,
-        locality,
-        network,
-        weight,
-        ready: true,
-        hasSidecar: !service.external && (tlsMode === undefined ? identity !== "" : tlsMode === "istio"),
-        workload: "",
-      };
-    });
-    return { endpoints, origin: [{ ref: service.origin.ref, path: ["spec", "endpoints"] }] };
+    return new EndpointIndex(sets.done());
   }
 }
 
-/** A named target port is looked up among the workload's ports; without one of that name the workload doesn't serve the port. */
-function portOf(workload: IndexedWorkload, { number, name, targetPort }: ServicePort): readonly (readonly [number, EndpointPort])[] {
-  if (workload.kind === "WorkloadEntry") {
-    const port = workload.ports.find((own) => own.name === name)?.port ?? (typeof targetPort === "number" ? targetPort : number);
-    return [[number, { port }]];
-  }
-  const declared = workload.ports.find((own) =>
-    typeof targetPort === "number" ? own.port === targetPort : own.name === targetPort && own.protocol === "TCP",
-  );
-  const port = typeof targetPort === "number" ? targetPort : declared?.port;
-  if (port === undefined) return [];
-  return [[number, { port, ...(declared?.sidecarPort !== undefined && { sidecarPort: declared.sidecarPort }) }]];
+function keyOf({ host, kind, namespace, name }: Service): string {
+  return `${host}\0${kind}/${namespace}/${name}`;
 }
 
-function withSidecarPorts(ports: ReadonlyMap<number, EndpointPort>, workload: IndexedWorkload): ReadonlyMap<number, EndpointPort> {
-  const own = new Map(workload.ports.flatMap(({ port, sidecarPort }) => (sidecarPort === undefined ? [] : [[port, sidecarPort] as const])));
-  if (own.size === 0) return ports;
-  return new Map(
-    [...ports].map(([number, { port }]) => {
-      const sidecarPort = own.get(port);
-      return [number, { port, ...(sidecarPort !== undefined && { sidecarPort }) }];
-    }),
-  );
+function isService({ kind }: ResourceRef): boolean {
+  return kind === "Service" || kind === "ServiceEntry";
+}
+
+function isEqual(one: EndpointSet, other: EndpointSet): boolean {
+  return one.hash === other.hash && stableHash(one.origin) === stableHash(other.origin);
+}
+
+function sourcesOf(service: Service, resource: Resource | undefined, { workloads, selections, policies, settings }: EndpointInputs) {
+  return {
+    settings,
+    selected: service.selector === undefined ? [] : workloads.select(service.namespace, service.selector),
+    slices: selections.slicesOf(service),
+    entry: resource as Resource<ServiceEntryBody> | undefined,
+    podNamed: (name: string) => workloads.find("Pod", service.namespace, name),
+    mtlsOf: (workload: IndexedWorkload) => resolveMtls(policies.find("PeerAuthentication", workload), settings.defaultMtls),
+  };
+}
+
+/** The Services and ServiceEntries whose endpoints may be others because of a change. */
+function* concernedBy({ ref, before, after }: ResourceChange, inputs: EndpointInputs): Iterable<ResourceRef> {
+  const { selections } = inputs;
+  const both = [before, after].filter((resource) => resource !== undefined);
+  if (isService(ref)) yield ref;
+  else if (ref.kind === "EndpointSlice") yield* both.map(serviceOfSlice);
+  else if (ref.kind === "PeerAuthentication")
+    for (const policy of both) for (const workload of judgedBy(policy, inputs)) yield* selections.leadingTo(workload);
+  else
+    for (const resource of both) {
+      const workload = readWorkload(resource);
+      if (workload !== undefined) yield* selections.leadingTo(workload);
+    }
+}
+
+/** The workloads that a PeerAuthentication is for: of its namespace, or, in the root namespace, of all. */
+function* judgedBy(policy: Resource, { workloads, settings }: EndpointInputs): Iterable<IndexedWorkload> {
+  const { namespace } = policy.metadata;
+  const selector = selectorOf(policy) ?? {};
+  for (const each of namespace === settings.rootNamespace ? workloads.namespaces() : [namespace]) yield* workloads.select(each, selector);
 }

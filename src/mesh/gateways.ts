@@ -1,7 +1,11 @@
+import { emptyTree, lookUp, type Tree, valuesOf } from "../base/tree.ts";
+import { TreeDraft } from "../base/tree-draft.ts";
 import type { Origin } from "../model/origin.ts";
 import { type Resource, refOf } from "../model/resource.ts";
 import type { GatewayBody } from "../schema/bodies.ts";
-import { byAge, matchesLabels } from "./visibility.ts";
+import { ageKey } from "./age.ts";
+import type { ResourceChange } from "./resource-table.ts";
+import { matchesLabels } from "./visibility.ts";
 
 export type GatewaySpec = NonNullable<GatewayBody["spec"]>;
 export type GatewayServer = NonNullable<GatewaySpec["servers"]>[number];
@@ -18,32 +22,44 @@ export interface Gateway {
 
 /** Gateways, the oldest first, and which of them a router proxy carries out. */
 export class GatewayIndex {
-  readonly #all: readonly Gateway[];
-  readonly #byName: ReadonlyMap<string, Gateway>;
+  static readonly EMPTY = new GatewayIndex(emptyTree(), emptyTree());
+  readonly #byAge: Tree<Gateway>;
+  readonly #byName: Tree<Gateway>;
 
-  constructor(resources: Iterable<Resource>) {
-    const all: Gateway[] = [];
-    for (const resource of resources)
-      if (resource.kind === "Gateway" && resource.apiVersion.startsWith("networking.istio.io/"))
-        all.push(readGateway(resource as Resource<GatewayBody>));
-    this.#all = all.toSorted(byAge);
-    this.#byName = new Map(all.map((gateway) => [`${gateway.namespace}/${gateway.name}`, gateway]));
+  private constructor(oldestFirst: Tree<Gateway>, byName: Tree<Gateway>) {
+    this.#byAge = oldestFirst;
+    this.#byName = byName;
+  }
+
+  with(changes: Iterable<ResourceChange>): GatewayIndex {
+    const [oldestFirst, byName] = [new TreeDraft(this.#byAge), new TreeDraft(this.#byName)];
+    for (const { ref, before, after } of changes) {
+      if (ref.kind !== "Gateway") continue;
+      const [gone, come] = [readGateway(before), readGateway(after)];
+      if (gone !== undefined) oldestFirst.set(ageKey(gone), undefined);
+      if (come !== undefined) oldestFirst.set(ageKey(come), come);
+      byName.set(`${ref.namespace}/${ref.name}`, come);
+    }
+    const named = byName.done();
+    return named === this.#byName ? this : new GatewayIndex(oldestFirst.done(), named);
   }
 
   /** By selector over the proxy's labels, whatever the Gateway's namespace (Istio's default). A Gateway without a selector is for all routers. */
   forProxy(proxy: { readonly labels: Readonly<Record<string, string>> }): readonly Gateway[] {
-    return this.#all.filter(({ selector }) => matchesLabels(selector, proxy.labels));
+    return [...valuesOf(this.#byAge)].filter(({ selector }) => matchesLabels(selector, proxy.labels));
   }
 
   /** By `namespace/name`. */
   find(name: string): Gateway | undefined {
-    return this.#byName.get(name);
+    return lookUp(this.#byName, name);
   }
 }
 
-function readGateway(resource: Resource<GatewayBody>): Gateway {
+/** Undefined for a Gateway of another API. */
+function readGateway(resource: Resource | undefined): Gateway | undefined {
+  if (resource?.apiVersion.startsWith("networking.istio.io/") !== true) return undefined;
   const { metadata, hash } = resource;
-  const spec = resource.body.spec ?? {};
+  const spec = (resource.body as GatewayBody).spec ?? {};
   return {
     name: metadata.name,
     namespace: metadata.namespace,

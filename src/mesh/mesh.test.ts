@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { meshOf, router, sidecar } from "../testing/mesh.ts";
-import { scopeFor, toDiagnostics } from "./index.ts";
+import { scopeFor } from "./index.ts";
 
 const users = `
 apiVersion: v1
@@ -59,7 +59,7 @@ spec: { hosts: [users.shop.svc.cluster.local], ports: [{ number: 80, name: http,
 `);
     expect(mixed.services.find("users.shop.svc.cluster.local", "other")?.kind).toBe("kubernetes");
     expect(mixed.services.find("users.shop.svc.cluster.local", "evil")?.kind).toBe("service-entry");
-    expect(toDiagnostics(mixed.findings, mixed.find).map(({ code, position }) => [code, position?.line])).toEqual([["KMK3003", 20]]);
+    expect(mixed.findings.map(({ code, origin }) => [code, origin.ref.name])).toEqual([["KMK3003", "fake"]]);
   });
 });
 
@@ -113,7 +113,7 @@ describe("VirtualServices", () => {
     { title: "in Istio's profile it does", namespace: "evil", profile: "istio", client: "other", found: true },
   ] as const)("$title", ({ namespace, profile, client, found }) => {
     const mesh = meshOf(`${users}---${rules(namespace)}`, { profile });
-    expect(mesh.virtualServices.forSidecars(client).find("users.shop.svc.cluster.local") !== undefined).toBe(found);
+    expect(scopeFor(mesh, sidecar({ namespace: client })).virtualServiceFor("users.shop.svc.cluster.local") !== undefined).toBe(found);
     expect(mesh.findings.some(({ code }) => code === "KMK3003")).toBe(namespace === "evil" && profile === "zero-trust");
   });
 });

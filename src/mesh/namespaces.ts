@@ -1,21 +1,19 @@
-import type { Resource } from "../model/resource.ts";
+import type { ResourceTable } from "./resource-table.ts";
 
 /** Namespaces that were declared, with their labels. */
 export class NamespaceIndex {
-  readonly #labels: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly #table: ResourceTable;
 
-  constructor(resources: Iterable<Resource>) {
-    const labels = new Map<string, Readonly<Record<string, string>>>();
-    for (const { kind, metadata } of resources) if (kind === "Namespace") labels.set(metadata.name, metadata.labels);
-    this.#labels = labels;
+  constructor(table: ResourceTable) {
+    this.#table = table;
   }
 
   /** Labels of a namespace; empty for one that nobody declared. */
   labelsOf(namespace: string): Readonly<Record<string, string>> {
-    return this.#labels.get(namespace) ?? {};
+    return this.#table.find({ kind: "Namespace", namespace: "", name: namespace })?.metadata.labels ?? {};
   }
 
   has(namespace: string): boolean {
-    return this.#labels.has(namespace);
+    return this.#table.find({ kind: "Namespace", namespace: "", name: namespace }) !== undefined;
   }
 }

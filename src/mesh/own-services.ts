@@ -1,7 +1,11 @@
 import type { Service } from "../model/service.ts";
-import type { EndpointIndex, ServiceEndpoint } from "./endpoints.ts";
+import { byAge } from "./age.ts";
+import type { ServiceEndpoint } from "./endpoint-set.ts";
+import type { EndpointIndex } from "./endpoints.ts";
+import type { ResourceTable } from "./resource-table.ts";
+import type { SelectionIndex } from "./selections.ts";
 import type { ServiceIndex } from "./services.ts";
-import { byAge } from "./visibility.ts";
+import type { WorkloadIndex } from "./workloads.ts";
 
 /** A Service or ServiceEntry of a workload's namespace that leads to it, and where. */
 export interface OwnService {
@@ -9,37 +13,33 @@ export interface OwnService {
   readonly endpoint: ServiceEndpoint;
 }
 
-/** Finds the services that lead to a workload; those of a namespace are worked out once, when first asked for. */
-export class OwnServiceIndex {
-  readonly #services: ServiceIndex;
-  readonly #endpoints: EndpointIndex;
-  readonly #known = new Map<string, ReadonlyMap<string, readonly OwnService[]>>();
-  #byNamespace: ReadonlyMap<string, readonly Service[]> | undefined;
+export interface OwnServiceInputs {
+  readonly table: ResourceTable;
+  readonly services: ServiceIndex;
+  readonly workloads: WorkloadIndex;
+  readonly selections: SelectionIndex;
+  readonly endpoints: EndpointIndex;
+}
 
-  constructor(services: ServiceIndex, endpoints: EndpointIndex) {
-    this.#services = services;
-    this.#endpoints = endpoints;
+/** Finds the services that lead to a workload. */
+export class OwnServiceIndex {
+  readonly #inputs: OwnServiceInputs;
+
+  constructor(inputs: OwnServiceInputs) {
+    this.#inputs = inputs;
   }
 
   /** The oldest service first. */
   of({ namespace, name }: { readonly namespace: string; readonly name: string }): readonly OwnService[] {
-    const known = this.#known.get(namespace) ?? this.#read(namespace);
-    this.#known.set(namespace, known);
-    return known.get(`${namespace}/${name}`) ?? [];
-  }
-
-  #read(namespace: string): ReadonlyMap<string, readonly OwnService[]> {
-    this.#byNamespace ??= Map.groupBy(this.#services.all(), (service) => service.namespace);
-    const byWorkload = new Map<string, OwnService[]>();
-    for (const service of [...(this.#byNamespace.get(namespace) ?? [])].sort(byAge)) {
-      for (const endpoint of this.#endpoints.of(service).endpoints) {
-        if (endpoint.workload === "") continue;
-        const own = byWorkload.get(endpoint.workload);
-        if (own === undefined) byWorkload.set(endpoint.workload, [{ service, endpoint }]);
-        // Of two addresses of one workload, the first counts.
-        else if (own.at(-1)?.service !== service) own.push({ service, endpoint });
-      }
-    }
-    return byWorkload;
+    const { table, services, workloads, selections, endpoints } = this.#inputs;
+    const named = [workloads.find("Pod", namespace, name), workloads.find("WorkloadEntry", namespace, name)];
+    const refs = new Set(named.flatMap((workload) => (workload === undefined ? [] : [...selections.leadingTo(workload)])));
+    const resources = [...refs].flatMap((ref) => table.find(ref) ?? []);
+    const leading = [...new Set(resources.flatMap((resource) => services.declaredBy(resource)))].sort(byAge);
+    return leading.flatMap((service) => {
+      // Of two addresses of one workload, the first counts.
+      const endpoint = endpoints.of(service).endpoints.find(({ workload }) => workload === `${namespace}/${name}`);
+      return endpoint === undefined ? [] : [{ service, endpoint }];
+    });
   }
 }

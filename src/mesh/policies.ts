@@ -1,6 +1,10 @@
+import { part } from "../base/part.ts";
+import { emptyTree, valuesOf } from "../base/tree.ts";
 import { refOf, type Resource } from "../model/resource.ts";
 import type { AuthorizationPolicyBody, PeerAuthenticationBody, RequestAuthenticationBody } from "../schema/bodies.ts";
-import { byAge, matchesLabels } from "./visibility.ts";
+import { byAge } from "./age.ts";
+import type { ResourceTable, Shard } from "./resource-table.ts";
+import { labelKey, matchesLabels } from "./visibility.ts";
 
 interface BodyByKind {
   readonly PeerAuthentication: PeerAuthenticationBody;
@@ -20,13 +24,11 @@ export interface PoliciesOf<Kind extends PolicyKind> {
   readonly workload: readonly Resource<BodyByKind[Kind]>[];
 }
 
-const KINDS: ReadonlySet<string> = new Set<PolicyKind>(["PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"]);
-
 /** The policies of one kind and namespace, the oldest first. */
 interface Declared {
-  readonly toAll: Resource[];
+  readonly toAll: readonly Resource[];
   /** By one label of their selector, which a workload must have. */
-  readonly byLabel: Map<string, Selecting[]>;
+  readonly byLabel: ReadonlyMap<string, readonly Selecting[]>;
 }
 
 interface Selecting {
@@ -37,14 +39,12 @@ interface Selecting {
 
 /** PeerAuthentication, RequestAuthentication and AuthorizationPolicy by namespace and selector. */
 export class PolicyIndex {
+  readonly #table: ResourceTable;
   readonly #rootNamespace: string;
-  readonly #byKindAndNamespace = new Map<string, Declared>();
 
-  constructor(resources: Iterable<Resource>, rootNamespace: string) {
+  constructor(table: ResourceTable, rootNamespace: string) {
+    this.#table = table;
     this.#rootNamespace = rootNamespace;
-    const policies = [...resources].filter(({ kind }) => KINDS.has(kind));
-    policies.sort((a, b) => byAge(ageOf(a), ageOf(b)));
-    for (const [rank, policy] of policies.entries()) this.#add(policy, rank);
   }
 
   /** What concerns a workload. A policy with `targetRefs` names a Gateway or Service instead and is not among them. */
@@ -52,37 +52,40 @@ export class PolicyIndex {
     kind: Kind,
     workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
   ): PoliciesOf<Kind> {
-    const root = this.#byKindAndNamespace.get(`${kind}/${this.#rootNamespace}`);
+    const root = declaredIn(this.#table.shard(kind, this.#rootNamespace));
     const isOfRoot = workload.namespace === this.#rootNamespace;
-    const own = isOfRoot ? undefined : this.#byKindAndNamespace.get(`${kind}/${workload.namespace}`);
+    const own = declaredIn(isOfRoot ? emptyTree() : this.#table.shard(kind, workload.namespace));
     const found = {
-      mesh: root?.toAll ?? [],
-      namespace: own?.toAll ?? [],
+      mesh: root.toAll,
+      namespace: own.toAll,
       workload: [...selecting(own, workload.labels), ...selecting(root, workload.labels)],
     };
     return found as PoliciesOf<Kind>;
   }
+}
 
-  #add(policy: Resource, rank: number): void {
-    const key = `${policy.kind}/${policy.metadata.namespace}`;
-    const declared: Declared = this.#byKindAndNamespace.get(key) ?? { toAll: [], byLabel: new Map() };
-    this.#byKindAndNamespace.set(key, declared);
+const declaredIn = part((shard: Shard): Declared => {
+  const toAll: Resource[] = [];
+  const byLabel = new Map<string, Selecting[]>();
+  const policies = [...valuesOf(shard)].sort((a, b) => byAge(ageOf(a), ageOf(b)));
+  for (const [rank, policy] of policies.entries()) {
     const labels = selectorOf(policy);
     const [first] = Object.entries(labels ?? {});
     if (labels === undefined || first === undefined) {
-      if (appliesToAll(policy)) declared.toAll.push(policy);
-      return;
+      if (appliesToAll(policy)) toAll.push(policy);
+      continue;
     }
     const label = labelKey(first);
-    const others = declared.byLabel.get(label);
+    const others = byLabel.get(label);
     const entry = { policy, labels, rank };
-    if (others === undefined) declared.byLabel.set(label, [entry]);
+    if (others === undefined) byLabel.set(label, [entry]);
     else others.push(entry);
   }
-}
+  return { toAll, byLabel };
+});
 
-function selecting(declared: Declared | undefined, labels: Readonly<Record<string, string>>): readonly Resource[] {
-  if (declared === undefined || declared.byLabel.size === 0) return [];
+function selecting(declared: Declared, labels: Readonly<Record<string, string>>): readonly Resource[] {
+  if (declared.byLabel.size === 0) return [];
   return Object.entries(labels)
     .flatMap((label) => declared.byLabel.get(labelKey(label)) ?? [])
     .filter((entry) => matchesLabels(entry.labels, labels))
@@ -90,15 +93,13 @@ function selecting(declared: Declared | undefined, labels: Readonly<Record<strin
     .map(({ policy }) => policy);
 }
 
-const labelKey = ([name, value]: readonly [string, string]): string => `${name}=${value}`;
-
 function appliesToAll(policy: Resource): boolean {
   const { spec } = policy.body as AuthorizationPolicyBody;
   return selectorOf(policy) === undefined && spec?.targetRef === undefined && (spec?.targetRefs ?? []).length === 0;
 }
 
-/** An empty selector is as good as none. */
-function selectorOf(policy: Resource): Readonly<Record<string, string>> | undefined {
+/** Labels of the workloads that a policy is for; undefined for all: an empty selector is as good as none. */
+export function selectorOf(policy: Resource): Readonly<Record<string, string>> | undefined {
   const labels = (policy.body as AuthorizationPolicyBody).spec?.selector?.matchLabels;
   return labels === undefined || Object.keys(labels).length === 0 ? undefined : labels;
 }

@@ -4,7 +4,7 @@ import type { Proxy } from "../model/proxy.ts";
 import type { Service } from "../model/service.ts";
 import { trustedProxiesOf } from "../schema/proxy-config.ts";
 import type { DestinationRule } from "./destination-rules.ts";
-import type { EndpointSet } from "./endpoints.ts";
+import type { EndpointSet } from "./endpoint-set.ts";
 import type { Gateway } from "./gateways.ts";
 import type { Mesh } from "./mesh.ts";
 import type { MeshSettings } from "./mesh-settings.ts";

@@ -1,11 +1,16 @@
-import { HostTable, isWildcardHost } from "../base/host-match.ts";
+import { isWildcardHost } from "../base/host-match.ts";
+import { part } from "../base/part.ts";
+import { emptyTree, type Tree, valuesOf } from "../base/tree.ts";
+import { groupOf, type Groups, GroupsDraft, TreeDraft } from "../base/tree-draft.ts";
 import type { Origin } from "../model/origin.ts";
 import { type Resource, refOf } from "../model/resource.ts";
 import type { VirtualServiceBody } from "../schema/bodies.ts";
 import type { Finding } from "./finding.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
+import { ageKey } from "./age.ts";
+import type { ResourceChange } from "./resource-table.ts";
 import type { ServiceIndex } from "./services.ts";
-import { byAge, isExported, namespaceOfHost, qualifyHost } from "./visibility.ts";
+import { isExported, namespaceOfHost, qualifyHost } from "./visibility.ts";
 
 export type VirtualServiceSpec = NonNullable<VirtualServiceBody["spec"]>;
 
@@ -28,46 +33,51 @@ export interface VirtualService {
 
 /** VirtualServices by where they apply: sidecars by host, gateways by their name. */
 export class VirtualServiceIndex {
-  readonly #ofMesh: readonly VirtualService[];
-  readonly #byGateway: ReadonlyMap<string, readonly VirtualService[]>;
-  readonly #forSidecars = new Map<string, HostTable<VirtualService>>();
+  /** The oldest first. */
+  readonly #ofMesh: Tree<VirtualService>;
+  /** By `namespace/name`, the oldest first. */
+  readonly #byGateway: Groups<VirtualService>;
   readonly #services: ServiceIndex;
   readonly #settings: MeshSettings;
-  readonly findings: readonly Finding[];
 
-  constructor(resources: Iterable<Resource>, services: ServiceIndex, settings: MeshSettings) {
-    const all: VirtualService[] = [];
-    for (const resource of resources)
-      if (resource.kind === "VirtualService") all.push(readVirtualService(resource as Resource<VirtualServiceBody>, settings));
-    all.sort(byAge);
-    const byGateway = new Map<string, VirtualService[]>();
-    for (const virtualService of all) {
-      for (const gateway of virtualService.gateways) {
-        if (gateway === MESH_GATEWAY) continue;
-        const list = byGateway.get(gateway);
-        if (list === undefined) byGateway.set(gateway, [virtualService]);
-        else list.push(virtualService);
-      }
-    }
-    this.#ofMesh = all.filter(({ gateways }) => gateways.includes(MESH_GATEWAY));
+  private constructor(ofMesh: Tree<VirtualService>, byGateway: Groups<VirtualService>, services: ServiceIndex, settings: MeshSettings) {
+    this.#ofMesh = ofMesh;
     this.#byGateway = byGateway;
     this.#services = services;
     this.#settings = settings;
-    this.findings = [...this.#foreign(), ...this.#claimedTwice()];
   }
 
-  /** What sidecars of a namespace apply, the most specific host first found; the oldest VirtualService where two have one host. */
-  forSidecars(namespace: string): HostTable<VirtualService> {
-    const known = this.#forSidecars.get(namespace);
-    if (known !== undefined) return known;
-    const table = new HostTable(this.listForSidecars(namespace));
-    this.#forSidecars.set(namespace, table);
-    return table;
+  static empty(services: ServiceIndex, settings: MeshSettings): VirtualServiceIndex {
+    return new VirtualServiceIndex(emptyTree(), emptyTree(), services, settings);
+  }
+
+  /** The index after resources changed; `services` says whose a host is. */
+  with(changes: Iterable<ResourceChange>, services: ServiceIndex): VirtualServiceIndex {
+    const [ofMesh, byGateway] = [new TreeDraft(this.#ofMesh), new GroupsDraft(this.#byGateway)];
+    const put = (virtualService: VirtualService, value: VirtualService | undefined) => {
+      const key = ageKey(virtualService);
+      for (const gateway of virtualService.gateways) {
+        if (gateway === MESH_GATEWAY) ofMesh.set(key, value);
+        else byGateway.set(gateway, key, value);
+      }
+    };
+    for (const { ref, before, after } of changes) {
+      if (ref.kind !== "VirtualService") continue;
+      if (before !== undefined) put(readVirtualService(before, this.#settings), undefined);
+      if (after === undefined) continue;
+      const read = readVirtualService(after, this.#settings);
+      put(read, read);
+    }
+    return new VirtualServiceIndex(ofMesh.done(), byGateway.done(), services, this.#settings);
+  }
+
+  get findings(): readonly Finding[] {
+    return [...this.#foreign(), ...this.#claimedTwice()];
   }
 
   /** `[host, VirtualService]` that sidecars of a namespace see, the oldest first. */
   listForSidecars(namespace: string): readonly (readonly [string, VirtualService])[] {
-    return this.#ofMesh
+    return [...valuesOf(this.#ofMesh)]
       .filter(({ exportTo, namespace: own }) => isExported(exportTo, own, namespace))
       .flatMap((virtualService) =>
         virtualService.hosts
@@ -78,12 +88,14 @@ export class VirtualServiceIndex {
 
   /** What a gateway `namespace/name` serves, the oldest first; those not exported to the proxy's namespace are left out. */
   forGateway(gateway: string, proxyNamespace: string): readonly VirtualService[] {
-    return (this.#byGateway.get(gateway) ?? []).filter(({ exportTo, namespace }) => isExported(exportTo, namespace, proxyNamespace));
+    return [...valuesOf(groupOf(this.#byGateway, gateway))].filter(({ exportTo, namespace }) =>
+      isExported(exportTo, namespace, proxyNamespace),
+    );
   }
 
   /** Names of the labels that `sourceLabels` anywhere asks for. */
   *clientLabels(): Iterable<string> {
-    for (const { spec } of this.#ofMesh) {
+    for (const { spec } of valuesOf(this.#ofMesh)) {
       for (const { match } of [...(spec.http ?? []), ...(spec.tls ?? []), ...(spec.tcp ?? [])]) {
         for (const { sourceLabels } of match ?? []) yield* Object.keys(sourceLabels ?? {});
       }
@@ -100,7 +112,7 @@ export class VirtualServiceIndex {
 
   *#foreign(): Iterable<Finding> {
     if (this.#settings.profile !== "zero-trust") return;
-    for (const { hosts, namespace, exportTo, origin } of this.#ofMesh) {
+    for (const { hosts, namespace, exportTo, origin } of valuesOf(this.#ofMesh)) {
       if (exportTo.every((to) => to === "." || to === namespace)) continue;
       for (const [i, host] of hosts.entries()) {
         const owner = this.#ownerOf(host);
@@ -120,7 +132,7 @@ export class VirtualServiceIndex {
 
   *#claimedTwice(): Iterable<Finding> {
     const first = new Map<string, VirtualService>();
-    for (const virtualService of this.#ofMesh) {
+    for (const virtualService of valuesOf(this.#ofMesh)) {
       for (const [i, host] of virtualService.hosts.entries()) {
         const key =
           this.#settings.profile === "zero-trust" && this.#ownerOf(host) !== virtualService.namespace
@@ -144,9 +156,9 @@ function claimedBy(older: VirtualService, younger: VirtualService, host: string,
   };
 }
 
-function readVirtualService(resource: Resource<VirtualServiceBody>, settings: MeshSettings): VirtualService {
+const readVirtualService = part((resource: Resource, settings: MeshSettings): VirtualService => {
   const { metadata, hash } = resource;
-  const spec = resource.body.spec ?? {};
+  const spec = (resource.body as VirtualServiceBody).spec ?? {};
   const { hosts = [], gateways = [], exportTo } = spec;
   return {
     name: metadata.name,
@@ -159,7 +171,7 @@ function readVirtualService(resource: Resource<VirtualServiceBody>, settings: Me
     hash,
     origin: { ref: refOf(resource), path: [] },
   };
-}
+});
 
 /** `mesh`, `name`, `namespace/name`, and Istio's old form `name.namespace.svc.cluster.local`. */
 export function qualifyGateway(gateway: string, namespace: string): string {

@@ -18,26 +18,12 @@ export function namespaceOfHost(host: string, clusterDomain: string): string | u
   return labels.length >= 2 ? labels.at(-1) : undefined;
 }
 
-/** Istio's order of precedence: older first, then by namespace and name. */
-export function byAge(a: Aged, b: Aged): number {
-  return compare(a.created, b.created) || compare(a.namespace, b.namespace) || compare(a.name, b.name);
-}
-
-interface Aged {
-  /** RFC 3339, empty where unknown: those go last, so that a declared age beats none. */
-  readonly created: string;
-  readonly namespace: string;
-  readonly name: string;
-}
-
-export function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  if (a === "") return 1;
-  if (b === "") return -1;
-  return a < b ? -1 : 1;
-}
-
 export function matchesLabels(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
   for (const key in selector) if (labels[key] !== selector[key]) return false;
   return true;
+}
+
+/** A label as a key of an index. */
+export function labelKey([name, value]: readonly [name: string, value: string]): string {
+  return `${name}=${value}`;
 }

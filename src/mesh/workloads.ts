@@ -1,58 +1,66 @@
-import type { Proxy } from "../model/proxy.ts";
-import { type Metadata, type Resource, refOf } from "../model/resource.ts";
-import type { Workload, WorkloadPort } from "../model/workload.ts";
-import type { PodBody, WorkloadEntryBody } from "../schema/bodies.ts";
-import { isPodReady } from "../schema/pod-ready.ts";
-import { matchesLabels } from "./visibility.ts";
+import { emptyTree, entriesOf, isEmpty, lookUp, type Tree, valuesOf } from "../base/tree.ts";
+import { groupOf, type Groups, GroupsDraft, TreeDraft } from "../base/tree-draft.ts";
+import type { ResourceChange } from "./resource-table.ts";
+import { labelKey, matchesLabels } from "./visibility.ts";
+import { type IndexedWorkload, readWorkload } from "./workload.ts";
 
-/** Istio's injector writes it; any value means that a sidecar of the mesh takes the Pod's traffic. */
-const SIDECAR_STATUS = "sidecar.istio.io/status";
-const TLS_MODE = "security.istio.io/tlsMode";
-/** JSON: the Pod's port to the loopback port on which its sidecar takes that port's traffic. */
-const SIDECAR_PORTS = "kumiko.dev/sidecar-ports";
-/** JSON: the Pod's port to the one on which its application was told to listen. */
-const APP_PORTS = "kumiko.dev/app-ports";
-
-/** Istio's injector reads it at a Pod's template: which of its templates are meant. */
-export const INJECTION_TEMPLATES = "inject.istio.io/templates";
-
-/** Marked for gateway injection, as Istio does it, or labelled like one of its own gateways: there is only a proxy, of type router. */
-export function isGateway({ labels, annotations }: Pick<Metadata, "labels" | "annotations">): boolean {
-  const templates = (annotations[INJECTION_TEMPLATES] ?? "").split(",").map((name) => name.trim());
-  return templates.includes("gateway") || labels["istio"] === "ingressgateway" || labels["istio"] === "egressgateway";
+/** The workloads of one namespace. */
+interface WorkloadShard {
+  /** A Pod before a WorkloadEntry of its name. */
+  readonly byName: Tree<IndexedWorkload>;
+  /** By one label of theirs, each as often as it has labels. */
+  readonly byLabel: Groups<IndexedWorkload>;
+  readonly byAddress: Groups<IndexedWorkload>;
 }
 
-/** Pods and WorkloadEntries, by name, namespace and address. */
+const NONE: WorkloadShard = { byName: emptyTree(), byLabel: emptyTree(), byAddress: emptyTree() };
+
+/** Pods and WorkloadEntries by namespace, name, label and address. */
 export class WorkloadIndex {
-  readonly #byNamespace: ReadonlyMap<string, readonly IndexedWorkload[]>;
-  readonly #byName: ReadonlyMap<string, IndexedWorkload>;
+  static readonly EMPTY = new WorkloadIndex(emptyTree());
+  readonly #shards: Tree<WorkloadShard>;
 
-  constructor(resources: Iterable<Resource>) {
-    const byNamespace = new Map<string, IndexedWorkload[]>();
-    const byName = new Map<string, IndexedWorkload>();
-    for (const resource of resources) {
-      const workload = readWorkload(resource);
-      if (workload === undefined) continue;
-      const list = byNamespace.get(workload.namespace);
-      if (list === undefined) byNamespace.set(workload.namespace, [workload]);
-      else list.push(workload);
-      byName.set(`${resource.kind}/${workload.namespace}/${workload.name}`, workload);
+  private constructor(shards: Tree<WorkloadShard>) {
+    this.#shards = shards;
+  }
+
+  with(changes: Iterable<ResourceChange>): WorkloadIndex {
+    const drafts = new Map<string, ShardDraft>();
+    for (const { ref, before, after } of changes) {
+      if (ref.kind !== "Pod" && ref.kind !== "WorkloadEntry") continue;
+      let draft = drafts.get(ref.namespace);
+      if (draft === undefined) drafts.set(ref.namespace, (draft = new ShardDraft(this.#shard(ref.namespace))));
+      draft.replace(readWorkload(before), readWorkload(after));
     }
-    for (const list of byNamespace.values()) list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    this.#byNamespace = byNamespace;
-    this.#byName = byName;
+    if (drafts.size === 0) return this;
+    const shards = new TreeDraft(this.#shards);
+    for (const [namespace, draft] of drafts) {
+      const shard = draft.done();
+      shards.set(namespace, isEmpty(shard.byName) ? undefined : shard);
+    }
+    return new WorkloadIndex(shards.done());
   }
 
+  /** Namespaces that have workloads. */
+  *namespaces(): Iterable<string> {
+    for (const [namespace] of entriesOf(this.#shards)) yield namespace;
+  }
+
+  /** In order of name. */
   inNamespace(namespace: string): readonly IndexedWorkload[] {
-    return this.#byNamespace.get(namespace) ?? [];
+    return [...valuesOf(this.#shard(namespace).byName)];
   }
 
+  /** In order of name. */
   select(namespace: string, selector: Readonly<Record<string, string>>): readonly IndexedWorkload[] {
-    return this.inNamespace(namespace).filter((workload) => matchesLabels(selector, workload.labels));
+    const { byName, byLabel } = this.#shard(namespace);
+    const [first] = Object.entries(selector);
+    const candidates = first === undefined ? byName : groupOf(byLabel, labelKey(first));
+    return [...valuesOf(candidates)].filter((workload) => matchesLabels(selector, workload.labels));
   }
 
   find(kind: "Pod" | "WorkloadEntry", namespace: string, name: string): IndexedWorkload | undefined {
-    return this.#byName.get(`${kind}/${namespace}/${name}`);
+    return lookUp(this.#shard(namespace).byName, nameKey({ kind, name }));
   }
 
   /** A Pod counts before a WorkloadEntry of its name. */
@@ -67,109 +75,48 @@ export class WorkloadIndex {
     readonly addresses: readonly string[];
   }): IndexedWorkload | undefined {
     const { namespace, name, addresses } = proxy;
-    return (
-      this.named(namespace, name) ??
-      this.inNamespace(namespace).find((workload) => workload.address !== "" && addresses.includes(workload.address))
-    );
+    return this.named(namespace, name) ?? this.#at(namespace, addresses);
+  }
+
+  #at(namespace: string, addresses: readonly string[]): IndexedWorkload | undefined {
+    const { byAddress } = this.#shard(namespace);
+    const found = addresses.filter((address) => address !== "").flatMap((address) => [...entriesOf(groupOf(byAddress, address))]);
+    return found.sort(([a], [b]) => (a < b ? -1 : 1))[0]?.[1];
+  }
+
+  #shard(namespace: string): WorkloadShard {
+    return lookUp(this.#shards, namespace) ?? NONE;
   }
 }
 
-export interface IndexedWorkload extends Workload {
-  readonly kind: "Pod" | "WorkloadEntry";
-  readonly proxyType: Proxy["type"];
-  /** Share of a locality's traffic (WorkloadEntry); 1 for a Pod. */
-  readonly weight: number;
-}
+class ShardDraft {
+  readonly #byName: TreeDraft<IndexedWorkload>;
+  readonly #byLabel: GroupsDraft<IndexedWorkload>;
+  readonly #byAddress: GroupsDraft<IndexedWorkload>;
 
-function readWorkload(resource: Resource): IndexedWorkload | undefined {
-  if (resource.kind === "Pod") return readPod(resource as Resource<PodBody>);
-  return resource.kind === "WorkloadEntry" ? readWorkloadEntry(resource as Resource<WorkloadEntryBody>) : undefined;
-}
+  constructor({ byName, byLabel, byAddress }: WorkloadShard) {
+    this.#byName = new TreeDraft(byName);
+    this.#byLabel = new GroupsDraft(byLabel);
+    this.#byAddress = new GroupsDraft(byAddress);
+  }
 
-function readPod(resource: Resource<PodBody>): IndexedWorkload | undefined {
-  const { metadata, body } = resource;
-  if (body.status?.phase === "Failed" || body.status?.phase === "Succeeded") return undefined;
-  return {
-    kind: "Pod",
-    proxyType: isGateway(metadata) ? "router" : "sidecar",
-    name: metadata.name,
-    namespace: metadata.namespace,
-    labels: metadata.labels,
-    serviceAccount: body.spec?.serviceAccountName ?? "default",
-    address: body.status?.podIP ?? body.status?.podIPs?.[0]?.ip ?? "",
-    ports: readPodPorts(resource),
-    ready: isPodReady(body),
-    locality: localityOf(metadata.labels),
-    network: metadata.labels["topology.istio.io/network"] ?? "",
-    cluster: metadata.labels["topology.istio.io/cluster"] ?? "Kubernetes",
-    hasSidecar: metadata.annotations[SIDECAR_STATUS] !== undefined || metadata.labels[TLS_MODE] === "istio",
-    weight: 1,
-    origin: { ref: refOf(resource), path: [] },
-  };
-}
+  replace(before: IndexedWorkload | undefined, after: IndexedWorkload | undefined): void {
+    if (before !== undefined) this.#put(before, undefined);
+    if (after !== undefined) this.#put(after, after);
+  }
 
-function readPodPorts(resource: Resource<PodBody>): readonly WorkloadPort[] {
-  const sidecarPorts = readPortMap(resource.metadata.annotations[SIDECAR_PORTS]);
-  const appPorts = readPortMap(resource.metadata.annotations[APP_PORTS]);
-  const moved = (port: number) => ({
-    ...(sidecarPorts.has(port) && { sidecarPort: sidecarPorts.get(port) as number }),
-    ...(appPorts.has(port) && { appPort: appPorts.get(port) as number }),
-  });
-  const ports = (resource.body.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-  const declared = ports.map(({ name = "", containerPort, protocol }): WorkloadPort => {
-    return { name, port: containerPort, protocol: protocol === "UDP" ? "UDP" : "TCP", ...moved(containerPort) };
-  });
-  const rest = [...sidecarPorts.keys()].filter((port) => !declared.some((known) => known.port === port));
-  return [...declared, ...rest.map((port): WorkloadPort => ({ name: "", port, protocol: "TCP", ...moved(port) }))];
-}
+  done(): WorkloadShard {
+    return { byName: this.#byName.done(), byLabel: this.#byLabel.done(), byAddress: this.#byAddress.done() };
+  }
 
-/** The annotation is written by the runtime, but anyone may write a Pod: what isn't a map of ports counts as absent. */
-function readPortMap(text: string | undefined): ReadonlyMap<number, number> {
-  if (text === undefined || text.length > 4096) return new Map();
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null) return new Map();
-    return new Map(
-      Object.entries(value).flatMap(([port, own]) => (isPort(Number(port)) && isPort(own) ? [[Number(port), own] as const] : [])),
-    );
-  } catch {
-    return new Map();
+  #put(workload: IndexedWorkload, value: IndexedWorkload | undefined): void {
+    const key = nameKey(workload);
+    this.#byName.set(key, value);
+    for (const label of Object.entries(workload.labels)) this.#byLabel.set(labelKey(label), key, value);
+    this.#byAddress.set(workload.address, key, value);
   }
 }
 
-function isPort(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65_536;
-}
-
-function localityOf(labels: Readonly<Record<string, string>>): string {
-  const own = labels["istio-locality"];
-  if (own !== undefined) return own.replaceAll(".", "/");
-  const region = labels["topology.kubernetes.io/region"] ?? "";
-  const zone = labels["topology.kubernetes.io/zone"] ?? "";
-  return zone === "" ? region : `${region}/${zone}`;
-}
-
-function readWorkloadEntry(resource: Resource<WorkloadEntryBody>): IndexedWorkload {
-  const { metadata } = resource;
-  const { spec } = resource.body;
-  const labels = { ...metadata.labels, ...spec.labels };
-  const tlsMode = labels[TLS_MODE];
-  return {
-    kind: "WorkloadEntry",
-    proxyType: isGateway({ labels, annotations: metadata.annotations }) ? "router" : "sidecar",
-    name: metadata.name,
-    namespace: metadata.namespace,
-    labels,
-    serviceAccount: spec.serviceAccount ?? "default",
-    address: spec.address ?? "",
-    ports: Object.entries(spec.ports ?? {}).map(([name, port]) => ({ name, port, protocol: "TCP" })),
-    ready: true,
-    locality: spec.locality ?? "",
-    network: spec.network ?? "",
-    cluster: "Kubernetes",
-    // Istio: without the label, a service account says that there is a proxy which holds its identity.
-    hasSidecar: tlsMode === undefined ? spec.serviceAccount !== undefined : tlsMode === "istio",
-    weight: spec.weight ?? 1,
-    origin: { ref: refOf(resource), path: [] },
-  };
+function nameKey({ kind, name }: Pick<IndexedWorkload, "kind" | "name">): string {
+  return `${name}\0${kind}`;
 }

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import type { SourcePosition } from "../model/position.ts";
-import type { Resource } from "../model/resource.ts";
+import type { LocatedResource } from "../model/resource.ts";
 import type { PlacedPath } from "../model/resource-path.ts";
 import { checkDocument, type RawDocument } from "../schema/index.ts";
 import { isRecord } from "../schema/shape.ts";
@@ -17,7 +17,7 @@ import { type FileError, fileError } from "./file-error.ts";
 /** A test with all that is declared for it. */
 export interface LoadedTest {
   readonly test: MeshTest;
-  readonly resources: readonly Resource[];
+  readonly resources: readonly LocatedResource[];
   /** What the mesh would say of the documents as they are. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -221,7 +221,7 @@ async function readResources(
 }
 
 function declare(documents: readonly RawDocument[], namespace: string): Declared {
-  const resources: Resource[] = [];
+  const resources: LocatedResource[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const document of documents) {
     const checked = checkDocument(inNamespace(document, namespace));

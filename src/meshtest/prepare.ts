@@ -1,6 +1,6 @@
 import { stableHash } from "../base/stable-hash.ts";
 import { matchesLabels } from "../mesh/index.ts";
-import { formatRef, type Resource, refOf } from "../model/resource.ts";
+import { formatRef, type LocatedResource, refOf } from "../model/resource.ts";
 import type { GatewayBody, RequestAuthenticationBody, SecretBody } from "../schema/bodies.ts";
 import type { TestIssuers } from "./issuers.ts";
 import type { TestWorkload } from "./workloads.ts";
@@ -9,7 +9,7 @@ import type { TestWorkload } from "./workloads.ts";
 const TEST_SECRET = "kumiko.dev/test-secret";
 
 /** Every rule with an issuer trusts that issuer's test key, whatever its `jwks` or `jwksUri` says. */
-export function trustTestIssuers(resource: Resource, issuers: TestIssuers): Resource {
+export function trustTestIssuers(resource: LocatedResource, issuers: TestIssuers): LocatedResource {
   if (resource.kind !== "RequestAuthentication") return resource;
   const body = resource.body as RequestAuthenticationBody;
   const rules = body.spec?.jwtRules ?? [];
@@ -33,15 +33,15 @@ export interface TestCertificate {
  * is declared, if anything is.
  */
 export function gatewaySecrets(
-  resources: readonly Resource[],
+  resources: readonly LocatedResource[],
   workloads: readonly TestWorkload[],
   certificateFor: (hosts: readonly string[]) => TestCertificate,
-): readonly Resource<SecretBody>[] {
-  const secrets = new Map<string, Resource<SecretBody>>();
+): readonly LocatedResource<SecretBody>[] {
+  const secrets = new Map<string, LocatedResource<SecretBody>>();
   const routers = workloads.filter(({ role }) => role === "gateway");
   for (const resource of resources) {
     if (resource.kind !== "Gateway" || resource.metadata.annotations[TEST_SECRET] === "as-is") continue;
-    const { selector = {}, servers = [] } = (resource as Resource<GatewayBody>).body.spec ?? {};
+    const { selector = {}, servers = [] } = (resource as LocatedResource<GatewayBody>).body.spec ?? {};
     const namespaces = new Set(routers.filter(({ labels }) => matchesLabels(selector, labels)).map(({ namespace }) => namespace));
     for (const [i, { tls, hosts = [] }] of servers.entries()) {
       const credentials = [tls?.credentialName ?? "", ...(tls?.credentialNames ?? [])].filter((name) => name !== "");
@@ -67,8 +67,8 @@ function makeSecret(
   namespace: string,
   name: string,
   stringData: Readonly<Record<string, string>>,
-  locate: Resource["locate"],
-): Resource<SecretBody> {
+  locate: LocatedResource["locate"],
+): LocatedResource<SecretBody> {
   const metadata = { name, namespace, labels: {}, annotations: {} };
   const body: SecretBody = { type: "kubernetes.io/tls", stringData };
   return { apiVersion: "v1", kind: "Secret", metadata, body, hash: stableHash({ metadata, body }), locate };
@@ -81,7 +81,7 @@ export function namedCertificate(hosts: readonly string[]): TestCertificate {
   return { chainPem: pem("CERTIFICATE"), keyPem: pem("PRIVATE KEY"), trustPem: pem("CERTIFICATE") };
 }
 
-function withBody(resource: Resource, body: object): Resource {
+function withBody(resource: LocatedResource, body: object): LocatedResource {
   const { apiVersion, kind, metadata, locate } = resource;
   return { apiVersion, kind, metadata, body, hash: stableHash({ apiVersion, kind, metadata, body }), locate };
 }

@@ -1,13 +1,13 @@
 import { cidrContains, isIp, parseCidr } from "../base/cidr.ts";
 import { hostMatches } from "../base/host-match.ts";
 import type { ApplicationAnswer, ApplicationRequest, MeshView, Target, WorkloadRef } from "../evaluate/index.ts";
-import { createMesh, type Mesh, resolveMeshSettings, toDiagnostics } from "../mesh/index.ts";
+import { createMesh, type Finding, type Mesh, toDiagnostics } from "../mesh/index.ts";
 import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
 import { formatIdentity } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
 import { type SourcePosition } from "../model/position.ts";
 import type { Proxy } from "../model/proxy.ts";
-import type { Resource } from "../model/resource.ts";
+import { formatRef, type LocatedResource, refOf } from "../model/resource.ts";
 import { isTls, parseProtocol, type Service, type ServicePort } from "../model/service.ts";
 import { createTranslator, type Snapshot, type Translator } from "../translate/index.ts";
 import { TestAddresses } from "./addresses.ts";
@@ -50,12 +50,13 @@ export class TestMesh implements MeshView {
   readonly workloads: readonly TestWorkload[];
   readonly addresses: TestAddresses;
   readonly #translator: Translator;
-  readonly #pods: readonly Resource[];
+  readonly #pods: readonly LocatedResource[];
   readonly #byName: ReadonlyMap<string, TestWorkload>;
   readonly #byAddress: ReadonlyMap<string, TestWorkload>;
   readonly #calls: readonly Call[];
+  readonly #located: ReadonlyMap<string, LocatedResource>;
   readonly #sent = new Map<string, SentToProxy>();
-  readonly #diagnostics: Diagnostic[] = [];
+  readonly #findings: Finding[] = [];
   #served: ReadonlyMap<string, readonly ServedPort[]> | undefined;
 
   constructor({ test, resources }: LoadedTest, issuers: TestIssuers, shared: SharedByMeshes = {}) {
@@ -68,7 +69,8 @@ export class TestMesh implements MeshView {
     const secrets = gatewaySecrets(resources, this.workloads, shared.certificateFor ?? namedCertificate);
     // The first of two with one name counts.
     const all = [...secrets, ...trusted, ...this.#pods];
-    this.mesh = createMesh(all, resolveMeshSettings(all, { profile: test.profile }));
+    this.#located = new Map(all.toReversed().map((resource) => [formatRef(refOf(resource)), resource]));
+    this.mesh = createMesh(all, { profile: test.profile });
     this.#byName = new Map(this.workloads.map((workload) => [`${workload.namespace}/${workload.name}`, workload]));
     this.#byAddress = new Map(this.workloads.map((workload) => [workload.address, workload]));
     this.addresses = new TestAddresses(this.mesh);
@@ -85,8 +87,8 @@ export class TestMesh implements MeshView {
     const workload = this.#byName.get(key);
     if (workload === undefined || workload.role === "none") return undefined;
     const proxy = toProxy(workload, this.mesh);
-    const { snapshot, diagnostics } = this.#translator.translate(this.mesh, proxy);
-    this.#diagnostics.push(...diagnostics);
+    const { snapshot, findings } = this.#translator.translate(this.mesh, proxy);
+    this.#findings.push(...findings);
     const { namespace, serviceAccount } = workload;
     const sent = { proxy, snapshot, identity: formatIdentity({ trustDomain: this.mesh.settings.trustDomain, namespace, serviceAccount }) };
     this.#sent.set(key, sent);
@@ -171,7 +173,7 @@ export class TestMesh implements MeshView {
 
   /** What the mesh says of itself and of every proxy that was asked for, each thing once. */
   diagnostics(): readonly Diagnostic[] {
-    const all = [...toDiagnostics(this.mesh.findings, this.mesh.find), ...this.#diagnostics];
+    const all = toDiagnostics([...this.mesh.findings, ...this.#findings], (origin) => this.locate(origin));
     return [...new Map(all.map((diagnostic) => [formatDiagnostic(diagnostic), diagnostic])).values()];
   }
 
@@ -181,11 +183,11 @@ export class TestMesh implements MeshView {
   }
 
   locate({ ref, path }: Origin): SourcePosition | undefined {
-    return this.mesh.find(ref)?.locate(path);
+    return this.#located.get(formatRef(ref))?.locate(path);
   }
 
   /** A WorkloadEntry without an address that a proxy could connect to has the one of the test. */
-  #placed(resource: Resource): Resource {
+  #placed(resource: LocatedResource): LocatedResource {
     if (resource.kind !== "WorkloadEntry") return resource;
     const { namespace, name } = resource.metadata;
     const workload = this.workloads.find((known) => known.kind === "WorkloadEntry" && known.namespace === namespace && known.name === name);

@@ -1,7 +1,7 @@
 import { isIp } from "../base/cidr.ts";
 import { matchesLabels } from "../mesh/index.ts";
 import type { SourcePosition } from "../model/position.ts";
-import type { Resource } from "../model/resource.ts";
+import type { LocatedResource } from "../model/resource.ts";
 import { type DesiredPod, toPodDocument } from "../runtime/pod.ts";
 import { captureOf } from "../runtime/deployment.ts";
 import { checkDocument, PROXY_CONFIG } from "../schema/index.ts";
@@ -29,7 +29,7 @@ type Draft = Omit<TestWorkload, "address" | "role"> & {
 };
 
 /** All that runs: the test's own list, and what its resources declare. Where one name is declared twice the first counts. */
-export function workloadsOf(test: MeshTest, resources: readonly Resource[]): readonly TestWorkload[] {
+export function workloadsOf(test: MeshTest, resources: readonly LocatedResource[]): readonly TestWorkload[] {
   const drafts = new Map<string, Draft>();
   for (const draft of [...test.workloads.map(fromShorthand), ...resources.flatMap(fromResource)]) {
     const key = `${draft.namespace}/${draft.name}`;
@@ -55,7 +55,7 @@ export function workloadsOf(test: MeshTest, resources: readonly Resource[]): rea
 }
 
 /** The Pods that a kubelet would report, all of them ready. */
-export function podsOf(workloads: readonly TestWorkload[]): readonly Resource[] {
+export function podsOf(workloads: readonly TestWorkload[]): readonly LocatedResource[] {
   return workloads.flatMap((workload) => {
     if (workload.kind === "WorkloadEntry") return [];
     const { namespace, name, labels, annotations, serviceAccount, ports, role, address, position } = workload;
@@ -96,7 +96,7 @@ function fromShorthand(workload: MeshTest["workloads"][number]): Draft {
   };
 }
 
-function fromResource(resource: Resource): readonly Draft[] {
+function fromResource(resource: LocatedResource): readonly Draft[] {
   const { kind, metadata, body } = resource;
   switch (kind) {
     case "Deployment":
@@ -135,7 +135,7 @@ function fromResource(resource: Resource): readonly Draft[] {
 type PodSpec = NonNullable<PodBody["spec"]>;
 
 function fromPodSpec(
-  { metadata, locate }: Resource,
+  { metadata, locate }: LocatedResource,
   template: {
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations: Readonly<Record<string, string>>;
@@ -164,7 +164,7 @@ function roleOf(labels: Draft["labels"], annotations: Draft["labels"]): Draft["r
 }
 
 /** A Gateway without a selector is for every gateway, but makes none. */
-function selectorOf(resource: Resource): readonly Readonly<Record<string, string>>[] {
+function selectorOf(resource: LocatedResource): readonly Readonly<Record<string, string>>[] {
   if (resource.kind !== "Gateway") return [];
   const selector = (resource.body as GatewayBody).spec?.selector ?? {};
   return Object.keys(selector).length === 0 ? [] : [selector];
@@ -177,7 +177,7 @@ interface Selection {
   readonly ports: readonly { readonly port: number; readonly target: number | string }[];
 }
 
-function selectionOf({ kind, metadata, body }: Resource): readonly Selection[] {
+function selectionOf({ kind, metadata, body }: LocatedResource): readonly Selection[] {
   const { namespace } = metadata;
   if (kind === "Service") {
     const { selector = {}, ports = [] } = (body as ServiceBody).spec ?? {};

@@ -36,6 +36,10 @@ export interface Resource<Body = unknown> {
   readonly body: Body;
   /** Hash of everything but positions and comments: equal hashes mean that nothing needs to be sent. */
   readonly hash: string;
+}
+
+/** A resource and where it stands. Beside the resource and not in it: a comment above moves the place and changes nothing else. */
+export interface LocatedResource<Body = unknown> extends Resource<Body> {
   /** Where a node of the document stands; the nearest parent that has a position answers for what was defaulted. */
   readonly locate: (path: JsonPath) => SourcePosition;
 }

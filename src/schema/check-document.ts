@@ -3,7 +3,7 @@ import { schema as istioSchema } from "../gen/schema/istio.js";
 import { schema as kubernetesSchema } from "../gen/schema/kubernetes.js";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import type { JsonPath, SourcePosition } from "../model/position.ts";
-import { type Metadata, refOf, type Resource, type ResourceRef } from "../model/resource.ts";
+import { type Metadata, refOf, type LocatedResource, type ResourceRef } from "../model/resource.ts";
 import { checkAnnotations } from "./annotations.ts";
 import type { CompactSchema } from "./compact.ts";
 import { checkHostile } from "./hostile.ts";
@@ -28,12 +28,12 @@ export interface CheckedDocument {
   /** What it declares, also where it is wrong elsewhere. */
   readonly ref?: ResourceRef;
   /** Absent where the document is wrong, or of a kind that is not read. */
-  readonly resource?: Resource;
+  readonly resource?: LocatedResource;
   /**
    * For a wrong document: what is to be used where there is no last good version of it, because going without would open what it was to
    * close. A wrong ALLOW policy allows nothing, a wrong DENY policy denies all, a wrong PeerAuthentication asks for mTLS.
    */
-  readonly fallback?: Resource;
+  readonly fallback?: LocatedResource;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -113,7 +113,7 @@ function isWrong(findings: readonly Finding[]): boolean {
   return findings.some(({ code }) => code === "KMK1001" || code === "KMK0003" || code === "KMK3002");
 }
 
-function toResource(kind: Kind, metadata: Metadata, body: Body, raw: RawDocument): Resource {
+function toResource(kind: Kind, metadata: Metadata, body: Body, raw: RawDocument): LocatedResource {
   const apiVersion = apiVersionOf(kind);
   const hash = stableHash({ apiVersion, kind: kind.kind, metadata, body });
   return Object.freeze({ apiVersion, kind: kind.kind, metadata, body, hash, locate: raw.locate });

@@ -1,5 +1,5 @@
 import { stableHash } from "../base/stable-hash.ts";
-import { BESIDE, type Resource } from "../model/resource.ts";
+import { BESIDE, type LocatedResource, type Resource } from "../model/resource.ts";
 import { readDryRun } from "./dry-run.ts";
 import { rulesOf } from "./kind/index.ts";
 
@@ -7,7 +7,7 @@ import { rulesOf } from "./kind/index.ts";
  * What stands in for several resources of one name that differ, where none can be preferred: the first has their name, others, which have a
  * selector of their own, `name~2` and so on. Undefined for kinds that refuse nothing.
  */
-export function strictestOf(resources: readonly Resource[]): readonly Resource[] | undefined {
+export function strictestOf(resources: readonly LocatedResource[]): readonly LocatedResource[] | undefined {
   const { strictest } = rulesOf(resources[0]?.kind ?? "");
   const bodies = strictest?.(resources.map(({ body }) => body) as never);
   if (bodies === undefined) return undefined;

@@ -1,14 +1,14 @@
-import { formatRef, type Resource } from "../model/resource.ts";
+import { formatRef, type LocatedResource } from "../model/resource.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
 import { checkDocument, type RawDocument } from "../schema/index.ts";
 
 /** What one file declares now, with the last good version of what is wrong in it. */
 export interface FileMemory {
-  readonly resources: readonly Resource[];
+  readonly resources: readonly LocatedResource[];
   readonly diagnostics: readonly Diagnostic[];
   /** By `formatRef`: the last version of each resource that was right. */
-  readonly lastGood: ReadonlyMap<string, Resource>;
+  readonly lastGood: ReadonlyMap<string, LocatedResource>;
   /** Documents of which nobody can say what they declare: a kind that isn't read, a name that is missing. */
   readonly nameless: number;
 }
@@ -24,9 +24,9 @@ export function keepFile(before: FileMemory, file: string, diagnostics: readonly
 
 /** Checks what a file says now; a resource that is wrong keeps its last good version, or gets a stricter stand-in where its kind has one. */
 export function updateFile(before: FileMemory, documents: readonly RawDocument[]): FileMemory {
-  const resources: Resource[] = [];
+  const resources: LocatedResource[] = [];
   const diagnostics: Diagnostic[] = [];
-  const lastGood = new Map<string, Resource>();
+  const lastGood = new Map<string, LocatedResource>();
   let nameless = 0;
   for (const document of documents) {
     const checked = checkDocument(document);
@@ -46,7 +46,7 @@ export function updateFile(before: FileMemory, documents: readonly RawDocument[]
   return { resources, diagnostics, lastGood, nameless };
 }
 
-function keptNote(kept: Resource, key: string, document: RawDocument): Diagnostic {
+function keptNote(kept: LocatedResource, key: string, document: RawDocument): Diagnostic {
   const { kind, metadata } = kept;
   const message = `the last good version of ${key} stays in use (it was at ${formatPosition(kept.locate([]))})`;
   return diagnostic("KMK0006", {

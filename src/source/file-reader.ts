@@ -1,4 +1,4 @@
-import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { formatRef, type LocatedResource, refOf } from "../model/resource.ts";
 import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { readContent, recallContent } from "./content.ts";
 import { mayGoOn } from "./cut-off.ts";
@@ -178,7 +178,7 @@ export class FileReader {
     const { held, contested } = (await kept?.read()) ?? { held: [], contested: [] };
     const inputs = new Set([...files.values()].flatMap((file) => file.inputs));
     const isOurs = (file: string) => inputs.has(file) || given.some(({ path }) => isBelow(file, path));
-    const isOwn = (resource: Resource) => isOurs(resource.locate([]).file);
+    const isOwn = (resource: LocatedResource) => isOurs(resource.locate([]).file);
     this.#foreign = { held: held.filter(({ file }) => !isOurs(file)), contested: contested.filter((resource) => !isOwn(resource)) };
     const inForce = new Map(contested.filter(isOwn).map((resource) => [keyOf(resource), resource]));
     const merged = mergeDeclared(partsOf(files), { resources: inForce, contested: new Map() });
@@ -283,6 +283,6 @@ function hasSameMemories(one: ReadonlyMap<string, KnownFile>, other: ReadonlyMap
   return one.size === other.size && [...other].every(([path, { memory }]) => one.get(path)?.memory === memory);
 }
 
-function keyOf(resource: Resource): string {
+function keyOf(resource: LocatedResource): string {
   return formatRef(refOf(resource));
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { MeshError } from "../model/error.ts";
 import { KEY_SET_KIND, type KeySetBody, readKeySet } from "../model/jwks.ts";
-import type { Resource } from "../model/resource.ts";
+import type { LocatedResource } from "../model/resource.ts";
 import { fetchKeySet, type KeySetFetchOptions } from "./key-set-fetch.ts";
 import type { KeptKeys, LastGoodKeys } from "./last-good-keys.ts";
 
@@ -40,7 +40,7 @@ export class FollowedKeySet {
   readonly #onChange: () => void;
   readonly #fetchText: typeof fetchKeySet;
   readonly #abort = new AbortController();
-  #resource: Resource<KeySetBody> | undefined;
+  #resource: LocatedResource<KeySetBody> | undefined;
   /** Milliseconds since 1970: it outlives the process. */
   #fetchedAt = 0;
   /** What the store has. */
@@ -61,7 +61,7 @@ export class FollowedKeySet {
     void this.recalled.then(() => this.#refresh());
   }
 
-  get resource(): Resource<KeySetBody> | undefined {
+  get resource(): LocatedResource<KeySetBody> | undefined {
     return this.#resource;
   }
 
@@ -145,7 +145,7 @@ export class FollowedKeySet {
   }
 }
 
-function toResource(uri: string, jwks: string): Resource<KeySetBody> {
+function toResource(uri: string, jwks: string): LocatedResource<KeySetBody> {
   return {
     apiVersion: "kumiko.dev/v1alpha1",
     kind: KEY_SET_KIND,

@@ -1,5 +1,5 @@
 import type { SourcePosition } from "../model/position.ts";
-import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { formatRef, refOf, type LocatedResource } from "../model/resource.ts";
 import { checkDocument } from "../schema/index.ts";
 import type { Entry, Store, StoreKey, Write } from "../store/store.ts";
 import type { HeldReason, HeldRemoval } from "./removal-guard.ts";
@@ -7,7 +7,7 @@ import type { HeldReason, HeldRemoval } from "./removal-guard.ts";
 /** What is in force although no file says it: held back from vanishing, or the version that stays while two declarations contest a name. */
 export interface Kept {
   readonly held: readonly HeldRemoval[];
-  readonly contested: readonly Resource[];
+  readonly contested: readonly LocatedResource[];
 }
 
 /** What could not be written down, and the file that had it; none for what could not be taken out. */
@@ -82,13 +82,13 @@ function keyOf(name: string): StoreKey {
   return { kind: KIND, namespace: "", name };
 }
 
-function toValue({ apiVersion, kind, metadata, body, locate }: Resource, reason: string): Value {
+function toValue({ apiVersion, kind, metadata, body, locate }: LocatedResource, reason: string): Value {
   return { reason, position: locate([]), document: { apiVersion, kind, metadata, ...(body as object) } };
 }
 
 function readEntry({
   value,
-}: Entry): readonly { readonly resource: Resource; readonly reason: string; readonly position: SourcePosition }[] {
+}: Entry): readonly { readonly resource: LocatedResource; readonly reason: string; readonly position: SourcePosition }[] {
   const { reason, position, document } = value as Value;
   const { resource, fallback } = checkDocument({ value: document, locate: () => position });
   const used = resource ?? fallback;

@@ -1,10 +1,10 @@
 import type { KeySetBody } from "../model/jwks.ts";
-import type { Resource } from "../model/resource.ts";
+import type { LocatedResource } from "../model/resource.ts";
 import { FollowedKeySet, type FollowOptions } from "./followed-key-set.ts";
 
 export interface KeySetSourceOptions extends FollowOptions {
   /** Called with all known sets when one of them changed. */
-  readonly onChange: (keySets: readonly Resource<KeySetBody>[]) => void;
+  readonly onChange: (keySets: readonly LocatedResource<KeySetBody>[]) => void;
 }
 
 export interface KeySetSource {

@@ -1,15 +1,15 @@
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
-import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { formatRef, refOf, type LocatedResource } from "../model/resource.ts";
 import { strictestOf } from "../schema/index.ts";
 
 export interface Declared {
-  readonly resources: readonly Resource[];
+  readonly resources: readonly LocatedResource[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /** Names that several declarations claim, with the version that was in force when the second one came; undefined where none was. */
-export type Contested = ReadonlyMap<string, Resource | undefined>;
+export type Contested = ReadonlyMap<string, LocatedResource | undefined>;
 
 export interface Merged extends Declared {
   readonly contested: Contested;
@@ -17,7 +17,7 @@ export interface Merged extends Declared {
 
 /** What was in force before, by `formatRef`. */
 export interface InForce {
-  readonly resources: ReadonlyMap<string, Resource>;
+  readonly resources: ReadonlyMap<string, LocatedResource>;
   readonly contested: Contested;
 }
 
@@ -26,7 +26,7 @@ export interface InForce {
  * all of them counts, for other kinds the first. An error (KMK0005) stands at each of them.
  */
 export function mergeDeclared(parts: Iterable<Declared>, before?: InForce): Merged {
-  const byRef = new Map<string, Resource[]>();
+  const byRef = new Map<string, LocatedResource[]>();
   const diagnostics: Diagnostic[] = [];
   for (const part of parts) {
     diagnostics.push(...part.diagnostics);
@@ -37,7 +37,7 @@ export function mergeDeclared(parts: Iterable<Declared>, before?: InForce): Merg
       else declared.push(resource);
     }
   }
-  const contested = new Map<string, Resource | undefined>();
+  const contested = new Map<string, LocatedResource | undefined>();
   const resources = [...byRef].flatMap(([key, declared]) => {
     if (declared.length === 1) return declared;
     const known = before?.contested.has(key) === true ? before.contested.get(key) : before?.resources.get(key);
@@ -51,18 +51,18 @@ export function mergeDeclared(parts: Iterable<Declared>, before?: InForce): Merg
 }
 
 interface Choice {
-  readonly used: readonly Resource[];
+  readonly used: readonly LocatedResource[];
   /** Said where none of the declarations is used as it stands. */
   readonly because: string;
 }
 
-function chooseAmong(declared: readonly Resource[]): Choice {
+function chooseAmong(declared: readonly LocatedResource[]): Choice {
   const areEqual = declared.every(({ hash }) => hash === declared[0]?.hash);
   const strictest = areEqual ? undefined : strictestOf(declared);
   return { used: strictest ?? declared.slice(0, 1), because: "what one of them refuses is refused, and neither allows anything" };
 }
 
-function declaredTwice(one: Resource, declared: readonly Resource[], { used, because }: Choice): Diagnostic {
+function declaredTwice(one: LocatedResource, declared: readonly LocatedResource[], { used, because }: Choice): Diagnostic {
   const others = declared.filter((other) => other !== one);
   const winner = declared.find((other) => used.includes(other));
   const outcome = winner === undefined ? because : winner === one ? "this one is used" : `${placeOf(winner)} is used, this one is not`;
@@ -75,6 +75,6 @@ function declaredTwice(one: Resource, declared: readonly Resource[], { used, bec
   });
 }
 
-function placeOf(resource: Resource): string {
+function placeOf(resource: LocatedResource): string {
   return formatPosition(resource.locate(["metadata", "name"]));
 }

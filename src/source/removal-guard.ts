@@ -1,7 +1,7 @@
 import { quote } from "../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
-import { formatRef, refOf, type Resource } from "../model/resource.ts";
+import { formatRef, refOf, type LocatedResource } from "../model/resource.ts";
 import { isStandIn, restricts } from "../schema/index.ts";
 
 /** What became of a file that declared something. `unclear`: a document of it is wrong, or nobody can say what it declares. */
@@ -12,14 +12,14 @@ export type HeldReason = "gone" | "empty" | "unclear" | "together" | "many";
 
 /** A resource that no file declares any more, and that stays in force until somebody says that it is meant to go. */
 export interface HeldRemoval {
-  readonly resource: Resource;
+  readonly resource: LocatedResource;
   readonly file: string;
   readonly reason: HeldReason;
 }
 
 export interface Guarded {
   /** What is in force: what is declared now, and what is held back from vanishing. */
-  readonly resources: readonly Resource[];
+  readonly resources: readonly LocatedResource[];
   readonly held: readonly HeldRemoval[];
 }
 
@@ -36,9 +36,9 @@ const EDITED_AT_ONCE = 1;
  * several vanish from files that go on, or where a document of the file can't be used; and everything where too much of all vanishes at once. What
  * another file declares has moved, and what is declared again is held no more.
  */
-export function guardRemovals(before: Guarded, declared: readonly Resource[], fateOf: (file: string) => Fate): Guarded {
+export function guardRemovals(before: Guarded, declared: readonly LocatedResource[], fateOf: (file: string) => Fate): Guarded {
   const now = new Set(declared.map(keyOf));
-  const isMissing = (resource: Resource) => !now.has(keyOf(resource)) && !isStandIn(resource);
+  const isMissing = (resource: LocatedResource) => !now.has(keyOf(resource)) && !isStandIn(resource);
   const stillHeld = before.held.filter(({ resource }) => isMissing(resource));
   const known = new Set(before.held.map(({ resource }) => keyOf(resource)));
   const missing = before.resources.filter((resource) => isMissing(resource) && !known.has(keyOf(resource)));
@@ -55,7 +55,7 @@ export function guardRemovals(before: Guarded, declared: readonly Resource[], fa
   return { resources: [...declared, ...all.map(({ resource }) => resource)], held: all };
 }
 
-function reasonOf(resource: Resource, fate: Fate, losses: number): HeldReason | undefined {
+function reasonOf(resource: LocatedResource, fate: Fate, losses: number): HeldReason | undefined {
   if (fate === "empty") return "empty";
   if (!restricts(resource.kind)) return undefined;
   if (fate !== "goes-on") return fate;
@@ -63,7 +63,11 @@ function reasonOf(resource: Resource, fate: Fate, losses: number): HeldReason | 
 }
 
 /** How many restricting resources fewer there are in each file that has lost some, summed up: a policy that got another name is none. */
-function countLosses(before: readonly Resource[], missing: readonly Resource[], declared: readonly Resource[]): number {
+function countLosses(
+  before: readonly LocatedResource[],
+  missing: readonly LocatedResource[],
+  declared: readonly LocatedResource[],
+): number {
   const known = new Set(before.map(keyOf));
   const balance = new Map<string, number>();
   for (const [resources, step] of [
@@ -108,6 +112,6 @@ function named(held: readonly HeldRemoval[]): string {
   return held.length > NAMED ? `${names.join(", ")} and ${held.length - NAMED} more` : names.join(", ");
 }
 
-function keyOf(resource: Resource): string {
+function keyOf(resource: LocatedResource): string {
   return formatRef(refOf(resource));
 }

@@ -1,6 +1,6 @@
 import type { AdminBackend, HeldRemoval, HeldResource, HostState, ProxyConfig, ProxyStatus } from "../admin/backend.ts";
 import { type Diagnostic, diagnostic } from "../model/diagnostic.ts";
-import type { Metadata, Resource, ResourceRef } from "../model/resource.ts";
+import type { Metadata, LocatedResource, ResourceRef } from "../model/resource.ts";
 
 export interface FakeBackendOptions {
   readonly resources?: readonly HeldResource[];
@@ -24,7 +24,7 @@ export function heldResource(
   holder: HeldResource["holder"] = "store",
   revision = "1",
 ): HeldResource {
-  const resource: Resource = {
+  const resource: LocatedResource = {
     apiVersion: over.apiVersion,
     kind: over.kind,
     metadata: { namespace: "default", labels: {}, annotations: {}, ...over.metadata },

@@ -1,13 +1,13 @@
 import { stableHash } from "../base/stable-hash.ts";
-import type { Resource } from "../model/resource.ts";
+import type { LocatedResource } from "../model/resource.ts";
 
 /** Resources of a mesh of `count` services in namespaces of ten, each with one Pod, a VirtualService and a DestinationRule; for benchmarks. */
-export function largeResources(count: number): readonly Resource[] {
+export function largeResources(count: number): readonly LocatedResource[] {
   return Array.from({ length: count }, (_, i) => serviceResources(i)).flat();
 }
 
 /** The same resources with another timeout in one VirtualService: what an edit changes. */
-export function withEditedRoute(resources: readonly Resource[], timeout: string): readonly Resource[] {
+export function withEditedRoute(resources: readonly LocatedResource[], timeout: string): readonly LocatedResource[] {
   const edited = resources.findIndex(({ kind }) => kind === "VirtualService");
   return resources.map((own, i) => {
     if (i !== edited) return own;
@@ -16,7 +16,7 @@ export function withEditedRoute(resources: readonly Resource[], timeout: string)
   });
 }
 
-function serviceResources(i: number): readonly Resource[] {
+function serviceResources(i: number): readonly LocatedResource[] {
   const name = `service-${i}`;
   const namespace = `team-${Math.floor(i / 10)}`;
   const http = i % 4 !== 3;
@@ -39,7 +39,7 @@ function serviceResources(i: number): readonly Resource[] {
   ];
 }
 
-function virtualService(name: string, namespace: string, timeout: string): Resource {
+function virtualService(name: string, namespace: string, timeout: string): LocatedResource {
   const http = [
     { match: [{ uri: { prefix: "/api" } }], route: [{ destination: { host: name, subset: "v1" } }], timeout },
     { route: [{ destination: { host: name } }] },
@@ -47,7 +47,7 @@ function virtualService(name: string, namespace: string, timeout: string): Resou
   return resource("networking.istio.io/v1", "VirtualService", name, namespace, { spec: { hosts: [name], http } });
 }
 
-function resource(apiVersion: string, kind: string, name: string, namespace: string, body: object): Resource {
+function resource(apiVersion: string, kind: string, name: string, namespace: string, body: object): LocatedResource {
   const position = { file: `${namespace}/${name}.yaml`, line: 1, column: 1 };
   return {
     apiVersion,

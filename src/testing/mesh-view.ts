@@ -9,7 +9,7 @@ import type {
   Target,
   WorkloadRef,
 } from "../evaluate/index.ts";
-import { createMesh, type MeshSettingsOptions, resolveMeshSettings } from "../mesh/index.ts";
+import { createMesh, type MeshSettingsOptions } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { Workload } from "../model/workload.ts";
 import { createTranslator } from "../translate/index.ts";
@@ -35,7 +35,7 @@ export interface TestMeshView extends MeshView {
 /** The mesh of some YAML as the evaluator sees it: each Pod with the sidecar annotation has a proxy, gateways by the label `istio`. */
 export function meshView(yaml: string, options: MeshViewOptions = {}): TestMeshView {
   const resources = resourcesOf(yaml);
-  const mesh = createMesh(resources, resolveMeshSettings(resources, options.settings ?? {}));
+  const mesh = createMesh(resources, options.settings ?? {});
   const pods = resources
     .filter(({ kind }) => kind === "Pod")
     .map((pod) => mesh.workloads.find("Pod", pod.metadata.namespace, pod.metadata.name));

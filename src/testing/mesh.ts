@@ -1,12 +1,12 @@
 import { type Document, isMap, LineCounter, parseAllDocuments } from "yaml";
 import { stableHash } from "../base/stable-hash.ts";
-import { createMesh, type Mesh, type MeshSettingsOptions, resolveMeshSettings } from "../mesh/index.ts";
+import { createMesh, type Locate, type Mesh, type MeshSettingsOptions } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import type { JsonPath, SourcePosition } from "../model/position.ts";
-import type { Resource } from "../model/resource.ts";
+import { formatRef, type LocatedResource, refOf } from "../model/resource.ts";
 
 /** Reads YAML documents as resources, without the checks of `schema/`: what a test writes is taken at its word. */
-export function resourcesOf(yaml: string, file = "mesh.yaml"): readonly Resource[] {
+export function resourcesOf(yaml: string, file = "mesh.yaml"): readonly LocatedResource[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(yaml, { lineCounter: lines });
   if (!Array.isArray(documents)) return [];
@@ -19,7 +19,13 @@ export function resourcesOf(yaml: string, file = "mesh.yaml"): readonly Resource
 /** A mesh of the YAML given. */
 export function meshOf(yaml: string, options: MeshSettingsOptions = {}): Mesh {
   const resources = resourcesOf(yaml);
-  return createMesh(resources, resolveMeshSettings(resources, options));
+  return createMesh(resources, options);
+}
+
+/** Where nodes of these resources stand. */
+export function locateIn(resources: readonly LocatedResource[]): Locate {
+  const byRef = new Map(resources.map((resource) => [formatRef(refOf(resource)), resource]));
+  return ({ ref, path }) => byRef.get(formatRef(ref))?.locate(path);
 }
 
 /** A sidecar of `users-1` in namespace `shop`, but for what is given. */
@@ -64,7 +70,7 @@ export function router(over: Partial<Proxy> = {}): Proxy {
   };
 }
 
-function toResource(document: Document, lines: LineCounter, file: string): Resource {
+function toResource(document: Document, lines: LineCounter, file: string): LocatedResource {
   const { apiVersion = "", kind = "", metadata = {}, ...body } = document.toJS() as Raw;
   const { name = "", namespace = "default", labels = {}, annotations = {}, creationTimestamp } = metadata;
   const meshConfig = kind === "ConfigMap" && typeof body["data"] === "object" && body["data"] !== null && "mesh" in body["data"];

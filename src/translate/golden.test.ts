@@ -4,11 +4,12 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.js";
+import { toDiagnostics } from "../mesh/index.ts";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { formatPosition } from "../model/position.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { type EnvoyOracle, startEnvoyOracle } from "../testing/envoy-oracle.ts";
-import { meshOf, router, sidecar } from "../testing/mesh.ts";
+import { locateIn, meshOf, resourcesOf, router, sidecar } from "../testing/mesh.ts";
 import { ownCertificate } from "../testing/own-secrets.ts";
 import { toXdsYaml } from "../testing/xds-yaml.ts";
 import { createTranslator } from "./index.ts";
@@ -33,10 +34,9 @@ function withRealKey(input: string): string {
 function translated(behaviour: string, prepare = (input: string) => input) {
   const { show, ...over } = parse(readFileSync(`${root}${behaviour}/proxy.yaml`, "utf8")) as Asked;
   const proxy = over.type === "router" ? router(over) : sidecar(over);
-  const { snapshot, diagnostics } = createTranslator().translate(
-    meshOf(prepare(readFileSync(`${root}${behaviour}/input.yaml`, "utf8"))),
-    proxy,
-  );
+  const input = prepare(readFileSync(`${root}${behaviour}/input.yaml`, "utf8"));
+  const { snapshot, findings } = createTranslator().translate(meshOf(input), proxy);
+  const diagnostics = toDiagnostics(findings, locateIn(resourcesOf(input)));
   const resources = [...snapshot.values()].flatMap((byName) => [...byName.values()]);
   return {
     snapshot,

@@ -92,23 +92,23 @@ describe("what a user writes and a real Envoy", () => {
   afterAll(() => oracle.close());
 
   async function judged(yaml: string) {
-    const { snapshot, diagnostics } = createTranslator().translate(meshOf(yaml), sidecar());
+    const { snapshot, findings } = createTranslator().translate(meshOf(yaml), sidecar());
     const refused = (await oracle.judge(snapshot)).filter(({ outcome }) => outcome === "refused");
     const table = snapshot.get("route")?.get("80")?.origins;
-    return { refused, diagnostics, routes: [...(table?.keys() ?? [])].filter((key) => key.startsWith("virtualHosts[0].routes")).length };
+    return { refused, findings, routes: [...(table?.keys() ?? [])].filter((key) => key.startsWith("virtualHosts[0].routes")).length };
   }
 
   test.each(Object.entries(BAD_ROUTES))("%s costs that route alone, and is said", async (_title, route) => {
-    const { refused, diagnostics, routes } = await judged(withRoute(route));
+    const { refused, findings, routes } = await judged(withRoute(route));
     expect(refused).toEqual([]);
-    expect(diagnostics.map(({ code }) => code)).toEqual(["KMK1001"]);
+    expect(findings.map(({ code }) => code)).toEqual(["KMK1001"]);
     expect(routes).toBe(1);
   });
 
   test.each(Object.entries(ODD_ROUTES))("%s is accepted", async (_title, route) => {
-    const { refused, diagnostics, routes } = await judged(withRoute({ match: [{ uri: { prefix: "/odd" } }], ...route }));
+    const { refused, findings, routes } = await judged(withRoute({ match: [{ uri: { prefix: "/odd" } }], ...route }));
     expect(refused).toEqual([]);
-    expect(diagnostics).toEqual([]);
+    expect(findings).toEqual([]);
     expect(routes).toBe(2);
   });
 

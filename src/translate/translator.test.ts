@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { createMesh, resolveMeshSettings } from "../mesh/index.ts";
+import { createMesh, toDiagnostics } from "../mesh/index.ts";
 import { largeResources, withEditedRoute } from "../testing/large-mesh.ts";
-import { meshOf, router, sidecar } from "../testing/mesh.ts";
+import { locateIn, meshOf, resourcesOf, router, sidecar } from "../testing/mesh.ts";
 import { createTranslator, findDanglingReferences, type Snapshot } from "./index.ts";
 
 const SHOP = `
@@ -70,15 +70,17 @@ describe("createTranslator", () => {
 
   test("comments above change no object, and the positions of diagnostics follow", () => {
     const translator = createTranslator();
+    const moved = `# one\n# two\n${SHOP}`;
     const before = translator.translate(meshOf(SHOP), sidecar());
-    const after = translator.translate(meshOf(`# one\n# two\n${SHOP}`), sidecar());
+    const after = translator.translate(meshOf(moved), sidecar());
     expect(after.snapshot).toBe(before.snapshot);
-    const lines = ({ diagnostics }: typeof before) => diagnostics.map(({ code, position }) => [code, position?.line]);
+    const lines = ({ findings }: typeof before, yaml = SHOP) =>
+      toDiagnostics(findings, locateIn(resourcesOf(yaml))).map(({ code, position }) => [code, position?.line]);
     expect(lines(before)).toEqual([
       ["IST0101", 20],
       ["IST0101", 21],
     ]);
-    expect(lines(after)).toEqual([
+    expect(lines(after, moved)).toEqual([
       ["IST0101", 22],
       ["IST0101", 23],
     ]);
@@ -100,10 +102,10 @@ describe("createTranslator", () => {
   test("an edited route among a hundred services changes one resource, and leaves the others the same objects", () => {
     const translator = createTranslator();
     const resources = largeResources(100);
-    const settings = resolveMeshSettings(resources);
+    const mesh = createMesh(resources);
     const proxy = sidecar({ namespace: "team-0", name: "service-0-0" });
-    const before = translator.translate(createMesh(resources, settings), proxy).snapshot;
-    const after = translator.translate(createMesh(withEditedRoute(resources, "9s"), settings), proxy).snapshot;
+    const before = translator.translate(mesh, proxy).snapshot;
+    const after = translator.translate(createMesh(withEditedRoute(resources, "9s")), proxy).snapshot;
     const changed = [...after].flatMap(([type, byName]) =>
       [...byName].filter(([name, resource]) => before.get(type)?.get(name) !== resource).map(([name]) => `${type}/${name}`),
     );

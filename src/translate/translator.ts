@@ -1,5 +1,4 @@
-import { type Mesh, scopeFor, toDiagnostics } from "../mesh/index.ts";
-import type { Diagnostic } from "../model/diagnostic.ts";
+import { type Finding, type Mesh, scopeFor } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { translateCredentials } from "./credentials.ts";
 import type { Snapshot } from "./envoy/resource.ts";
@@ -10,7 +9,7 @@ import { toSnapshot } from "./snapshot.ts";
 
 export interface Translator {
   /** All that one proxy may be sent, and what is wrong with what concerns it. Equal inputs give the same objects and bytes. */
-  translate(mesh: Mesh, proxy: Proxy): { readonly snapshot: Snapshot; readonly diagnostics: readonly Diagnostic[] };
+  translate(mesh: Mesh, proxy: Proxy): { readonly snapshot: Snapshot; readonly findings: readonly Finding[] };
 }
 
 /** A translator remembers what it made, by the inputs of each part: a change costs what depends on it. */
@@ -30,7 +29,7 @@ export function createTranslator(): Translator {
         toSnapshot([...routing.resources, ...inbound.resources, ...policies.resources, ...credentials.values()]),
       );
       const findings = [...routing.findings, ...inbound.findings, ...policies.findings];
-      return { snapshot, diagnostics: toDiagnostics(findings, mesh.find) };
+      return { snapshot, findings };
     },
   };
 }

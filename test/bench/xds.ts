@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ServerCredentials, type Server } from "@grpc/grpc-js";
-import { createMesh, resolveMeshSettings, type Mesh } from "../../src/mesh/index.ts";
+import { createMesh, type Mesh } from "../../src/mesh/index.ts";
 import type { Proxy } from "../../src/model/proxy.ts";
-import type { Resource } from "../../src/model/resource.ts";
+import type { LocatedResource } from "../../src/model/resource.ts";
 import { FakeXdsClient } from "../../src/testing/fake-xds-client.ts";
 import { largeResources, withEditedRoute } from "../../src/testing/large-mesh.ts";
 import { until } from "../../src/testing/until.ts";
@@ -56,7 +56,7 @@ class XdsBench {
   readonly #clients: FakeXdsClient[] = [];
   readonly #server: Server = createGrpcServer();
   readonly #service: XdsService;
-  #resources: readonly Resource[] = largeResources(SERVICES);
+  #resources: readonly LocatedResource[] = largeResources(SERVICES);
   #mesh: Mesh;
 
   constructor() {
@@ -140,7 +140,7 @@ class XdsBench {
   }
 
   #createMesh(): Mesh {
-    return createMesh(this.#resources, resolveMeshSettings(this.#resources));
+    return createMesh(this.#resources);
   }
 
   #bytes(): number {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { schema as istioSchema } from "../../gen/schema/istio.js";
-import type { Resource } from "../../model/resource.ts";
+import type { LocatedResource } from "../../model/resource.ts";
 import type { CompactNode } from "../../schema/compact.ts";
 import { checkDocument } from "../../schema/index.ts";
 import { meshConfigSchema } from "../../schema/mesh-config-schema.ts";
@@ -12,7 +12,7 @@ const NETWORKING = "networking.istio.io/v1";
 const SECURITY = "security.istio.io/v1";
 
 /** `body`: what stands beside apiVersion, kind and metadata, from line 4. */
-function resourceOf(kind: string, apiVersion: string, body: string): Resource {
+function resourceOf(kind: string, apiVersion: string, body: string): LocatedResource {
   const text = `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: x, namespace: shop}\n${body}\n`;
   const { documents } = readText(text, "a.yaml");
   const [resource] = documents.flatMap((document) => checkDocument(document).resource ?? []);
@@ -20,7 +20,7 @@ function resourceOf(kind: string, apiVersion: string, body: string): Resource {
   return resource;
 }
 
-function changesOf(resource: Resource): readonly string[] {
+function changesOf(resource: LocatedResource): readonly string[] {
   return mutantsOf(resource).map(({ position, change }) => `${position.line} ${change}`);
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { formatPosition, type SourcePosition } from "../../model/position.ts";
-import { formatRef, refOf, type Resource } from "../../model/resource.ts";
+import { formatRef, refOf, type LocatedResource } from "../../model/resource.ts";
 import type { LoadedFile } from "../load.ts";
 import { isChosen, type RunOptions } from "../run.ts";
 import { type Mutant, mutantsOf } from "./mutant.ts";
@@ -73,7 +73,7 @@ export async function mutate(files: readonly LoadedFile[], { filter, nowMs, sign
 /** One mutant in one of the tests that read its resource. */
 interface Trial {
   readonly subject: Subject;
-  readonly own: Resource;
+  readonly own: LocatedResource;
   readonly mutant: Mutant;
 }
 

@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../../model/diagnostic.ts";
-import { formatRef, refOf, type Resource } from "../../model/resource.ts";
+import { formatRef, refOf, type LocatedResource } from "../../model/resource.ts";
 import type { Snapshot } from "../../translate/index.ts";
 import { begin } from "../begin.ts";
 import type { Call, ExpectedDiagnostic } from "../document.ts";
@@ -56,19 +56,19 @@ export class Subject {
     return this.#calls.length + this.#expected.length;
   }
 
-  get resources(): readonly Resource[] {
+  get resources(): readonly LocatedResource[] {
     return this.#loaded.resources;
   }
 
   /** The test's mesh with the mutant in place of one of its resources. */
-  meshWith(own: Resource, { resource }: Mutant): TestMesh {
+  meshWith(own: LocatedResource, { resource }: Mutant): TestMesh {
     const resources = this.#loaded.resources.flatMap((other) => (other === own ? (resource ?? []) : other));
     // A gateway stays one when its Gateway goes.
     return new TestMesh({ ...this.#loaded, resources }, this.#options.issuers, { like: this.#mesh });
   }
 
   /** Whether a call, or an expected diagnostic, that passes without the mutant fails in the mesh with it. */
-  judge(own: Resource, mutant: Mutant, mesh: TestMesh): Notice {
+  judge(own: LocatedResource, mutant: Mutant, mesh: TestMesh): Notice {
     const ref = formatRef(refOf(own));
     let notice: Notice = "unnoticed";
     for (const { call, begun, asked } of this.#likelyFirst(ref)) {

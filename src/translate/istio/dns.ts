@@ -1,6 +1,6 @@
 import { isIp } from "../../base/cidr.ts";
 import type { DnsTable } from "../../ir/dns.ts";
-import type { EndpointSet } from "../../mesh/endpoints.ts";
+import type { EndpointSet } from "../../mesh/endpoint-set.ts";
 import type { Service } from "../../model/service.ts";
 
 export interface DnsInputs {

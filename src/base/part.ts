@@ -1,0 +1,38 @@
+/**
+ * A *part*: a pure function of frozen objects, remembered by the identity of its arguments. It is the only cache of the core
+ * ([decision 15](../../docs/decisions/0015-parts.md)). What the function can see *is* its key, so that no key can forget an input, and a result
+ * goes when one of its arguments is held by nobody any more.
+ *
+ * `make` reads its arguments and constants of its module, nothing else; a number or a text comes inside an object that is made once for it
+ * (`intern`), and what is absent is a constant.
+ */
+export function part<Args extends readonly object[], Result>(make: (...args: Args) => Result): (...args: Args) => Result {
+  const root: Level = new WeakMap();
+  return (...args) => {
+    partCounts.lookups++;
+    let level = root;
+    const last = args.length - 1;
+    for (let i = 0; i < last; i++) {
+      const arg = args[i] as object;
+      let next = level.get(arg) as Level | undefined;
+      if (next === undefined) level.set(arg, (next = new WeakMap()));
+      level = next;
+    }
+    const key = args[last] as object;
+    const known = level.get(key) as Known<Result> | undefined;
+    if (known !== undefined) return known.result;
+    partCounts.makes++;
+    const result = make(...args);
+    level.set(key, { result });
+    return result;
+  };
+}
+
+interface Level extends WeakMap<object, object> {}
+
+interface Known<Result> {
+  readonly result: Result;
+}
+
+/** What parts have done since the process began. For tests that count work instead of timing it. */
+export const partCounts = { lookups: 0, makes: 0 };
