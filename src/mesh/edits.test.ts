@@ -16,8 +16,7 @@ const PROXIES = [
 ];
 
 /** All that proxies are told of a mesh, and what is wrong with it. */
-function toldOf(mesh: Mesh) {
-  const translator = createTranslator();
+function toldOf(mesh: Mesh, translator = createTranslator()) {
   const proxies = PROXIES.map((proxy) => {
     const { snapshot, findings } = translator.translate(mesh, proxy);
     const resources = [...snapshot.values()].flatMap((byName) => [...byName.values()]);
@@ -37,10 +36,13 @@ describe("law: an edited mesh is the mesh that the same resources make", () => {
   test.each(["zero-trust", "istio"] as const)("in profile %s, after each of several edits of any kinds", (profile) => {
     fc.assert(
       fc.property(arbitraryEdits({ minLength: 20, maxLength: 40 }), arbitraryEdits({ minLength: 4, maxLength: 8 }), (first, others) => {
+        const translator = createTranslator();
         let mesh = emptyMesh({ profile }).with(first);
+        toldOf(mesh, translator);
         for (const [i, edit] of others.entries()) {
           mesh = mesh.with([edit]);
-          expect(toldOf(mesh)).toEqual(toldOf(createMesh(leftBy([...first, ...others.slice(0, i + 1)]), { profile })));
+          const fresh = createMesh(leftBy([...first, ...others.slice(0, i + 1)]), { profile });
+          expect(toldOf(mesh, translator)).toEqual(toldOf(fresh));
         }
       }),
       { numRuns: 100 },
@@ -78,6 +80,35 @@ describe("law: the work of an edit grows with what it touches, not with the mesh
 });
 
 describe("what random edits seldom meet", () => {
+  const docs = (...texts: readonly string[]) => resourcesOf(texts.join("\n---\n"));
+  const entry = (...hosts: readonly string[]) =>
+    `{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: out, namespace: shop }, spec: { hosts: [${hosts.join(", ")}], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: DNS } }`;
+  const users =
+    "{ apiVersion: v1, kind: Service, metadata: { name: users, namespace: shop }, spec: { selector: { app: users }, ports: [{ port: 80, name: http }] } }";
+  const usersAt = (address: string) => ({
+    pod: `{ apiVersion: v1, kind: Pod, metadata: { name: users-1, namespace: shop, labels: { app: users } }, spec: { containers: [{ name: a }] }, status: { podIP: ${address}, conditions: [{ type: Ready, status: "True" }] } }`,
+    slice: `{ apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: { name: listed, namespace: shop, labels: { kubernetes.io/service-name: users } }, endpoints: [{ addresses: [${address}], targetRef: { kind: Pod, name: users-1 } }], ports: [{ name: http, port: 80 }] }`,
+  });
+
+  test.each([
+    {
+      title: "hosts that change places",
+      before: docs(entry("a.example.com", "b.example.com")),
+      after: docs(entry("b.example.com", "a.example.com")),
+    },
+    {
+      title: "a slice that lists what was selected",
+      before: docs(users, usersAt("10.1.1.1").pod),
+      after: docs(users, usersAt("10.1.1.1").pod, usersAt("10.1.1.1").slice),
+    },
+  ])("$title: the bytes stay, and everything knows where it comes from now", ({ before, after }) => {
+    const translator = createTranslator();
+    const mesh = createMesh(before);
+    toldOf(mesh, translator);
+    const edited = mesh.with(after.map((resource) => ({ ref: refOf(resource), resource })));
+    expect(toldOf(edited, translator)).toEqual(toldOf(createMesh(after)));
+  });
+
   test("a new name that takes another's address changes that other's service, too", () => {
     const service = (name: string) => {
       const [resource] = resourcesOf(

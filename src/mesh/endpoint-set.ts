@@ -33,7 +33,7 @@ export interface EndpointPort {
   readonly plaintext?: true;
 }
 
-/** The endpoints of one service, and a hash of all that they say. */
+/** The endpoints of one service, and a hash of all that they say and come from. */
 export interface EndpointSet {
   readonly endpoints: readonly ServiceEndpoint[];
   /** SPIFFE ids behind the service, sorted; whatever the subset and the readiness (Istio's rule for secure naming). */
@@ -65,7 +65,7 @@ export function endpointSetOf(service: Service, sources: EndpointSources): Endpo
   const found = service.kind === "service-entry" ? ofServiceEntry(service, sources) : ofKubernetes(service, sources);
   const endpoints = found.endpoints.toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   const identities = [...new Set(endpoints.map(({ identity }) => identity))].filter((identity) => identity !== "").toSorted();
-  return { endpoints, identities, hash: stableHash(endpoints), origin: found.origin };
+  return { endpoints, identities, hash: stableHash([endpoints, found.origin]), origin: found.origin };
 }
 
 function ofKubernetes(service: Service, sources: EndpointSources): Found {

@@ -24,7 +24,7 @@ export interface EndpointInputs {
   readonly settings: MeshSettings;
 }
 
-const NOTHING: EndpointSet = { endpoints: [], identities: [], hash: stableHash([]), origin: [] };
+const NOTHING: EndpointSet = { endpoints: [], identities: [], hash: stableHash([[], []]), origin: [] };
 
 /** The endpoints of every service. */
 export class EndpointIndex {
@@ -53,7 +53,7 @@ export class EndpointIndex {
         const key = keyOf(service);
         const made = endpointSetOf(service, sourcesOf(service, resource, inputs));
         const known = lookUp(this.#sets, key);
-        sets.set(key, known !== undefined && isEqual(known, made) ? known : made);
+        sets.set(key, known?.hash === made.hash ? known : made);
       }
     }
     return new EndpointIndex(sets.done());
@@ -66,10 +66,6 @@ function keyOf({ host, kind, namespace, name }: Service): string {
 
 function isService({ kind }: ResourceRef): boolean {
   return kind === "Service" || kind === "ServiceEntry";
-}
-
-function isEqual(one: EndpointSet, other: EndpointSet): boolean {
-  return one.hash === other.hash && stableHash(one.origin) === stableHash(other.origin);
 }
 
 function sourcesOf(service: Service, resource: Resource | undefined, { workloads, selections, policies, settings }: EndpointInputs) {

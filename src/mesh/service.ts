@@ -21,8 +21,8 @@ export const draftsOf = part((resource: Resource, settings: MeshSettings): reado
 
 /** The service of a draft with the address that the mesh chose for its host. */
 export const serviceOf = part((draft: ServiceDraft, allocation: Allocation): Service => {
-  const { origin, ...read } = { ...draft, ...(allocation.address !== "" && { allocatedAddress: allocation.address }) };
-  return { ...read, hash: stableHash(read), origin };
+  const read = { ...draft, ...(allocation.address !== "" && { allocatedAddress: allocation.address }) };
+  return { ...read, hash: stableHash(read) };
 });
 
 /** In place of an address where the mesh need not choose one, or has none left. */

@@ -25,9 +25,9 @@ export interface Service {
   readonly exportTo: readonly string[];
   /** RFC 3339; the older of two claims to a host wins. Empty where unknown. */
   readonly created: string;
-  /** Hash of all of the above but the origin. */
-  readonly hash: string;
   readonly origin: Origin;
+  /** Hash of all of the above. What is made of it carries its origin, too. */
+  readonly hash: string;
 }
 
 /** Where a service's endpoints come from: listed or selected; by DNS (all addresses, or one after the other); wherever the client went. */
