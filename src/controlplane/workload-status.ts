@@ -29,12 +29,21 @@ interface AgentProxy extends Name {
 /** One line for each workload, as xDS, the agent and the runtime see it together: also a Pod whose proxy isn't there, or that has none. */
 export async function listWorkloads(parts: WorkloadStatusParts): Promise<readonly ProxyStatus[]> {
   const ofAgent = new Map((await askAgent(parts.agentSocket)).map((proxy) => [keyOf(proxy), proxy]));
+  // The status of all streams is one pass over what each of them holds. Of two streams of one proxy the first counts.
+  const ofXds = new Map(
+    parts.xds
+      .status()
+      .toReversed()
+      .map((live) => [keyOf(live.proxy), live]),
+  );
   const pods = new Map(podsOf(parts.live).map((pod) => [keyOf(pod.metadata), pod]));
   const names = new Map<string, Name>();
   for (const { proxy } of parts.live.records.all()) names.set(keyOf(proxy), proxy);
   for (const proxy of ofAgent.values()) names.set(keyOf(proxy), proxy);
   for (const { metadata } of pods.values()) names.set(keyOf(metadata), metadata);
-  return [...names].flatMap(([key, name]) => toStatus(parts, name, ofAgent.get(key), pods.get(key)) ?? []);
+  return [...names].flatMap(
+    ([key, name]) => toStatus(parts, name, { live: ofXds.get(key), agent: ofAgent.get(key), resource: pods.get(key) }) ?? [],
+  );
 }
 
 function keyOf({ namespace, name }: Name): string {
@@ -57,14 +66,15 @@ async function askAgent(socket: string): Promise<readonly AgentProxy[]> {
   }
 }
 
-function toStatus(
-  parts: WorkloadStatusParts,
-  { namespace, name }: Name,
-  agent: AgentProxy | undefined,
-  resource: Resource | undefined,
-): ProxyStatus | undefined {
+/** What each side knows of one workload. */
+interface Known {
+  readonly live: LiveStatus | undefined;
+  readonly agent: AgentProxy | undefined;
+  readonly resource: Resource | undefined;
+}
+
+function toStatus(parts: WorkloadStatusParts, { namespace, name }: Name, { live, agent, resource }: Known): ProxyStatus | undefined {
   const record = parts.live.records.find(namespace, name);
-  const live = parts.xds.status().find(({ proxy }) => proxy.namespace === namespace && proxy.name === name);
   // A workload that has ended: its stream is gone, and so are its proxy and its Pod.
   if (live === undefined && agent === undefined && resource === undefined) return undefined;
   const pod = resource && readPod(resource);
