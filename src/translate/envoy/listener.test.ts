@@ -110,6 +110,19 @@ describe("toEnvoyListener", () => {
     expect(listenerFiltersTimeout?.seconds).toBe(seconds);
   });
 
+  test("TLS is looked for everywhere but where bytes are only passed on, HTTP not on ports that declare what they speak either", () => {
+    const inspect = { tls: true, http: true, exceptPorts: [3306], httpExceptPorts: [8080, 5433] };
+    const { listenerFilters } = messageOf(listener({ inspect }), istio);
+    const rangeOf = (port: number) => ({ rule: { case: "destinationPortRange", value: { start: port, end: port + 1 } } });
+    expect(listenerFilters.slice(-2)).toMatchObject([
+      { name: "envoy.filters.listener.tls_inspector", filterDisabled: rangeOf(3306) },
+      {
+        name: "envoy.filters.listener.http_inspector",
+        filterDisabled: { rule: { case: "orMatch", value: { rules: [3306, 8080, 5433].map(rangeOf) } } },
+      },
+    ]);
+  });
+
   test("what it needs is listed: slots, clusters, routes and users' Secrets, but not the agent's own", () => {
     const tls = {
       certificateSecret: "kubernetes://edge/cert",
@@ -234,7 +247,7 @@ describe("real Envoy", () => {
           }),
         ],
         defaultChain: chain({ name: "rest", connection: tcp }),
-        inspect: { tls: true, http: true, exceptPorts: [3306, 25] },
+        inspect: { tls: true, http: true, exceptPorts: [3306, 25], httpExceptPorts: [8080] },
       });
       const edge = listener({
         name: "0.0.0.0_8443",
