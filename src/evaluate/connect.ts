@@ -46,7 +46,10 @@ export function siteOf(view: MeshView, workload: WorkloadRef, proxy: NonNullable
     const way = wayOut(captureOf(proxy.proxy), { protocol: "tcp", by: "proxy", source, destination, isOwn });
     // Without capture replicas share addresses, and a gateway has no application.
     const isToApplication = way === "own port" && proxy.proxy.capture === "redirect" && proxy.proxy.type === "sidecar";
-    return isToApplication ? reach(view, workload, connection, trail) : connectTo(view, connection, trail, nowMs);
+    if (isToApplication) return reach(view, workload, connection, trail);
+    // Whom this proxy's own client is, is nothing that others see.
+    const { peer: _, ...plain } = connection;
+    return connectTo(view, plain, trail, nowMs);
   };
   return { ...proxy, workload, view, nowMs, dial };
 }
