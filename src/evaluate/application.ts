@@ -1,4 +1,4 @@
-import type { ApplicationRequest, MeshView, Received, Target } from "./decision.ts";
+import type { ApplicationAnswer, ApplicationRequest, MeshView, Received, Target } from "./decision.ts";
 import { type HttpMessage, isGrpc, isWebSocket, readLines } from "./http-message.ts";
 import { type Branch, ends, type Trail } from "./trail.ts";
 
@@ -14,7 +14,7 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
   const protocol = message.version === "http2" && isGrpc(message) ? "grpc" : message.version;
   const { method, authority, path } = message;
   const headers = message.headers.filter(([name]) => !message.generated.includes(name));
-  const { checks } = message;
+  const { checks, body } = message;
   const asked: ApplicationRequest = {
     to,
     port,
@@ -24,11 +24,10 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
     protocol,
     headers,
     attempt: trail.arrivedMs.length + 1,
+    ...(body !== undefined && { body }),
     ...(checks !== undefined && { checks }),
   };
-  const answer = view.answerOf?.(asked) ?? {
-    status: isWebSocket(message) ? 101 : 200,
-  };
+  const answer: ApplicationAnswer = view.answerOf?.(asked) ?? { status: isWebSocket(message) ? 101 : 200 };
   const received: Received = {
     method,
     authority,
@@ -53,10 +52,16 @@ export function answerBy(view: MeshView, message: HttpMessage, { to, port, tls, 
         to,
         received,
         headers: readLines(answer.headers ?? []),
+        ...(answer.body !== undefined && { body: hasBody(answer, method) ? answer.body : "" }),
         ...(grpcStatus !== undefined && { grpcStatus }),
       },
     },
   );
+}
+
+/** What answers HEAD has no body, nor has an answer that says so by its status (RFC 9110, section 6.4.1). */
+function hasBody({ status }: ApplicationAnswer, method: string): boolean {
+  return method !== "HEAD" && status !== 204 && status !== 304;
 }
 
 function arrived(trail: Trail): Trail {

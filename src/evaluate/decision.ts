@@ -46,8 +46,8 @@ export interface Request {
   /** Raw, as on the wire. */
   readonly path: string;
   readonly headers: readonly (readonly [string, string])[];
-  /** Length of an HTTP request's body; absent: none. */
-  readonly bodyBytes?: number;
+  /** Body of an HTTP request; absent: none. */
+  readonly body?: Uint8Array;
   /** How many such requests are under way at a time; absent: one. */
   readonly atOnce?: number;
   readonly sourceAddress: string;
@@ -63,6 +63,8 @@ export interface ApplicationRequest {
   readonly path: string;
   readonly protocol: "http1" | "http2" | "grpc";
   readonly headers: readonly (readonly [string, string])[];
+  /** Absent: none. Of a check by gRPC, as much of the body of the request that it asks about as the authorizer is shown. */
+  readonly body?: Uint8Array;
   /** 1 for the first request of this call that reaches an application. */
   readonly attempt: number;
   /** Where it is a check by gRPC (`envoy.service.auth.v3`): the headers of the request that it asks about. */
@@ -72,6 +74,8 @@ export interface ApplicationRequest {
 export interface ApplicationAnswer {
   readonly status: number;
   readonly headers?: readonly (readonly [string, string])[];
+  /** Its text; absent: not known. */
+  readonly body?: string;
   readonly delayMs?: number;
   /** The name of the gRPC status, for a gRPC request. */
   readonly grpcStatus?: string;
@@ -120,7 +124,7 @@ export interface ResponseOutcome extends OutcomeParts {
   readonly headers: readonly (readonly [string, string])[];
   /** Headers that are there with a value that proxies make up (`set-cookie`). */
   readonly generatedHeaders?: readonly string[];
-  /** Text that a proxy answered with. */
+  /** Text that a proxy, or an application of which that is known, answered with. */
   readonly body?: string;
   readonly mirroredTo: readonly { readonly target: Target; readonly share: number }[];
 }

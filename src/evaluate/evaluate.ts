@@ -35,7 +35,7 @@ function streamOf(request: Request): Stream {
   return { kind: "tls", hello: { sni, alpn, ...(clientCertificate !== undefined && { certificate: clientCertificate }) }, inside };
 }
 
-function messageOf({ protocol, method, authority, path, headers, bodyBytes = 0, tls }: Request): HttpMessage {
+function messageOf({ protocol, method, authority, path, headers, body, tls }: Request): HttpMessage {
   const version = protocol === "http2" || protocol === "grpc" ? "http2" : "http1";
   const given = readLines(headers).filter(([name]) => name !== "host" && !name.startsWith(":"));
   const implied: readonly (readonly [string, string])[] =
@@ -48,15 +48,28 @@ function messageOf({ protocol, method, authority, path, headers, bodyBytes = 0, 
           ]
         : [];
   const scheme = tls === undefined ? "http" : "https";
-  const body = bodyBytes === 0 ? {} : { bodyBytes };
-  const message: HttpMessage = { version, method, scheme, authority, path, headers: [...given, ...implied], generated: [], ...body };
+  const message: HttpMessage = {
+    version,
+    method,
+    scheme,
+    authority,
+    path,
+    headers: [...given, ...implied],
+    generated: [],
+    ...(body !== undefined && { body }),
+  };
   // HTTP/1 has to say how long a body is (RFC 9112, section 6), HTTP/2 need not.
-  return version === "http1" && isUnmeasured(message) ? withLine(message, "content-length", String(bodyBytes)) : message;
+  return version === "http1" && isUnmeasured(message) ? withLine(message, "content-length", String(body?.length ?? 0)) : message;
 }
 
 /** What answers HEAD has no body, nor has in HTTP/1 an answer that says so by its status (RFC 9112, section 6.3). */
 function asAsked({ method, protocol }: Request, end: Branch["end"]): Branch["end"] {
   if (end.kind !== "response" || end.reply.body === undefined) return end;
+  // Of gRPC a client reads messages, whatever they were sent in.
+  if (protocol === "grpc" && end.reply.by === "application") {
+    const { body: _, ...reply } = end.reply;
+    return { ...end, reply };
+  }
   const isBodiless = method === "HEAD" || (protocol === "http1" && (end.reply.status === 204 || end.reply.status === 304));
   return isBodiless ? { ...end, reply: { ...end.reply, body: "" } } : end;
 }

@@ -53,6 +53,27 @@ describe("an external authorizer", () => {
     });
   });
 
+  test("that denies tells the client why in its own words, as far as the answer has any", () => {
+    const wordy = (status: number) => view([], { answerOf: () => ({ status, body: "ask Zoë" }) });
+    const bodyOf = (status: number, request: Partial<Request> = {}) => onlyOutcome(evaluate({ ...account(), ...request }, wordy(status)));
+    expect(bodyOf(401)).toMatchObject({ status: 401, by: "proxy", body: "ask Zoë" });
+    expect(bodyOf(401, { method: "HEAD" })).toMatchObject({ status: 401, body: "" });
+    expect(bodyOf(304)).toMatchObject({ status: 304, body: "" });
+    expect(bodyOf(401, { protocol: "grpc", method: "POST" })).toMatchObject({ grpcStatus: "UNAUTHENTICATED" });
+  });
+
+  test("is shown each header in one line, and what the proxy adds", () => {
+    const seen: ApplicationRequest[] = [];
+    const answerOf = (request: ApplicationRequest) => {
+      seen.push(request);
+      return { status: 200 };
+    };
+    const lines = [...Array.from({ length: 90 }, () => ["x-echo-status", "200"] as const), ["authorization", "x"] as const];
+    evaluate({ ...account(), headers: lines }, view([], { answerOf }));
+    const check = seen.find(({ to }) => nameOf(to) === "authz");
+    expect(check?.headers.filter(([name]) => name.startsWith("x-echo"))).toEqual([["x-echo-status", "200,".repeat(90).slice(0, -1)]]);
+  });
+
   test("that lets nobody in fails closed, in its proxy's words", () => {
     const closed = istioYaml("AuthorizationPolicy", "closed", { selector: { matchLabels: { app: "authz" } } });
     const outcome = onlyOutcome(evaluate(account(), view([closed])));

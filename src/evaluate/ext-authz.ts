@@ -7,6 +7,7 @@ import { findRouting } from "./find-routing.ts";
 import type { Exchange } from "./http-chain.ts";
 import { type HeaderLines, type HttpMessage, isGrpc, isWebSocket, withHeader } from "./http-message.ts";
 import { matchesMetadata } from "./metadata-match.ts";
+import { asOwnRequest } from "./own-request.ts";
 import { answerOnRoute } from "./route-headers.ts";
 import { matchesString } from "./string-match.ts";
 import { type Branch, localReply, originsAt, step, type Trail, weigh } from "./trail.ts";
@@ -35,7 +36,7 @@ export function askAuthorizer(asking: Asking, exchange: Exchange, next: Next): r
   const { filterEnabledMetadata: enabled } = config;
   if (enabled !== undefined && !matchesMetadata(enabled, exchange.metadata))
     return next({ ...exchange, trail: said(asking, exchange, exchange.trail, "no rule asks for it") });
-  const shown = shownBody(config, exchange);
+  const shown = shownBytes(config, exchange);
   if (shown === "too large") return tooLarge(asking, exchange);
   const { cluster, timeoutMs, check } = checkOf(config, name, exchange.message, shown);
   const found = findCluster(exchange.site, cluster);
@@ -73,12 +74,23 @@ interface Check {
   readonly check: HttpMessage;
 }
 
-/** How much of a body the authorizer is shown. A filter that waits for all of it holds no more than its own limit, or the connection's. */
-function shownBody({ withRequestBody: wanted }: ExtAuthz, { message, bufferBytes }: Exchange): number | "too large" {
-  const { bodyBytes = 0 } = message;
+/** Largest frame of HTTP/2 where nobody allows more (RFC 9113, section 6.5.2). */
+const FRAME_BYTES = 16_384;
+
+/**
+ * How much of a body the authorizer is shown. A filter that waits for all of it holds no more than its own limit, or the connection's: what goes past it
+ * while more is to come is answered as too large; what goes past it with the last frame (in HTTP/1 the end comes by itself) is cut off all the same.
+ */
+function shownBytes({ withRequestBody: wanted }: ExtAuthz, { message, bufferBytes }: Exchange): number | "too large" {
+  const bodyBytes = message.body?.length ?? 0;
   if (wanted === undefined || isWebSocket(message)) return 0;
   const { maxRequestBytes, allowPartialMessage } = wanted;
-  if (!allowPartialMessage) return bodyBytes > maxRequestBytes ? "too large" : bodyBytes;
+  if (!allowPartialMessage) {
+    if (bodyBytes <= maxRequestBytes) return bodyBytes;
+    if (message.version === "http1" || bodyBytes - FRAME_BYTES > maxRequestBytes) return "too large";
+    if (bodyBytes <= FRAME_BYTES) return maxRequestBytes;
+    throw new Undecidable("a body whose last frame may be what makes it too large for the authorizer");
+  }
   // What comes in one piece may go past the buffer's limit and reach the filter's.
   if (maxRequestBytes > bufferBytes && bodyBytes > bufferBytes) throw new Undecidable("a part of a body that is larger than the buffer");
   return Math.min(bodyBytes, maxRequestBytes);
@@ -90,52 +102,70 @@ function tooLarge(asking: Asking, exchange: Exchange): readonly Branch[] {
   return answerOnRoute(localReply(trail, { status: 413, grpc: isGrpc(exchange.message), because, body: "Payload Too Large" }), exchange);
 }
 
-function checkOf({ services, allowedHeaders }: ExtAuthz, name: string, message: HttpMessage, shown: number): Check {
+function checkOf(config: ExtAuthz, name: string, message: HttpMessage, shown: number): Check {
+  const { services, allowedHeaders } = config;
+  const asked = {
+    ...message,
+    headers: joined(message.headers),
+    ...(message.body !== undefined && { body: message.body.subarray(0, shown) }),
+  };
   switch (services.case) {
     case "httpService": {
       const to = services.value.serverUri?.httpUpstreamType;
-      if (to?.case !== "cluster") throw new Undecidable(`filter ${name}`);
-      const check = httpCheck(services.value, allowedHeaders, message, name, shown);
-      return { cluster: to.value, timeoutMs: toMs(services.value.serverUri?.timeout) ?? TIMEOUT_MS, check };
+      if (to?.case !== "cluster" || services.value.authorizationRequest?.allowedHeaders !== undefined)
+        throw new Undecidable(`filter ${name}`);
+      const timeoutMs = toMs(services.value.serverUri?.timeout) ?? TIMEOUT_MS;
+      const check = httpCheck(services.value, allowedHeaders, isPartial(config, message, shown), asked);
+      return { cluster: to.value, timeoutMs, check: asOwnRequest(check, timeoutMs) };
     }
     case "grpcService": {
       const { targetSpecifier: to, timeout } = services.value;
       if (to.case !== "envoyGrpc" || allowedHeaders !== undefined) throw new Undecidable(`filter ${name}`);
       const { clusterName, authority } = to.value;
-      return { cluster: clusterName, timeoutMs: toMs(timeout) ?? TIMEOUT_MS, check: grpcCheck(message, authority || clusterName, shown) };
+      const timeoutMs = toMs(timeout) ?? TIMEOUT_MS;
+      return { cluster: clusterName, timeoutMs, check: asOwnRequest(grpcCheck(asked, authority || clusterName), timeoutMs) };
     }
     default:
       throw new Undecidable(`filter ${name}`);
   }
 }
 
+/** In a check each header has one line. */
+function joined(headers: HeaderLines): HeaderLines {
+  return [...Map.groupBy(headers, ([key]) => key)].map(([key, lines]) => [key, lines.map(([, value]) => value).join(",")]);
+}
+
+/** What is said of a body that is shown; of none nothing. */
+function isPartial({ withRequestBody }: ExtAuthz, { body }: HttpMessage, shown: number): "true" | "false" | undefined {
+  if (withRequestBody === undefined || body === undefined) return undefined;
+  return shown < body.length ? "true" : "false";
+}
+
 /** Sent on in any case (Envoy's rule), beside method, path and host. */
 const ALWAYS = "authorization";
 
 function httpCheck(
-  service: HttpService,
+  { pathPrefix, authorizationRequest }: HttpService,
   allowed: ListStringMatcher | undefined,
-  message: HttpMessage,
-  name: string,
-  bodyBytes: number,
+  partial: "true" | "false" | undefined,
+  { method, authority, path, headers, generated, body }: HttpMessage,
 ): HttpMessage {
-  const { pathPrefix, authorizationRequest } = service;
-  if (authorizationRequest?.allowedHeaders !== undefined) throw new Undecidable(`filter ${name}`);
-  const sent = message.headers.filter(([key]) => key === ALWAYS || matchesAny(allowed, key));
+  const sent = headers.filter(([key]) => key !== "content-length" && (key === ALWAYS || matchesAny(allowed, key)));
+  const said: HeaderLines = partial === undefined ? [] : [["x-envoy-auth-partial-body", partial]];
   const plain: HttpMessage = {
     version: "http1",
-    method: message.method,
+    method,
     scheme: "http",
-    authority: message.authority,
-    path: pathPrefix + message.path,
-    headers: [["content-length", String(bodyBytes)], ...sent.filter(([key]) => key !== "content-length")],
-    generated: message.generated,
-    bodyBytes,
+    authority,
+    path: pathPrefix + path,
+    headers: [["content-length", String(body?.length ?? 0)], ...sent, ...said],
+    generated,
+    ...(body !== undefined && { body }),
   };
   return (authorizationRequest?.headersToAdd ?? []).reduce((given, { key, value }) => withHeader(given, key.toLowerCase(), value), plain);
 }
 
-function grpcCheck(message: HttpMessage, authority: string, bodyBytes: number): HttpMessage {
+function grpcCheck({ headers: checks, body }: HttpMessage, authority: string): HttpMessage {
   const headers = [
     ["content-type", "application/grpc"],
     ["te", "trailers"],
@@ -148,8 +178,8 @@ function grpcCheck(message: HttpMessage, authority: string, bodyBytes: number): 
     path: CHECK_PATH,
     headers,
     generated: [],
-    checks: message.headers,
-    bodyBytes,
+    checks,
+    ...(body !== undefined && { body }),
   };
 }
 

@@ -29,7 +29,7 @@ function arrive(given: Partial<Request>, port = 8080): readonly string[] {
 }
 
 describe.each([{ port: 8080 }, { port: 7777 }])("to port $port", ({ port }) => {
-  const POST = { method: "POST", bodyBytes: 5 };
+  const POST = { method: "POST", body: new Uint8Array(5) };
   const H2 = { protocol: "http2" } as const;
 
   test.each<{ title: string; most: number; of: (n: number) => Partial<Request>; refusal: string }>([
@@ -67,17 +67,17 @@ describe("through the caller's proxy", () => {
   const send = (given: Partial<Request>) => shortly(evaluate({ ...requestOf(), path: "/", ...given }, view));
 
   test("the length of a body can be asked for", () => {
-    expect(send({ method: "POST", bodyBytes: 5 })).toEqual(["204 proxy"]);
-    expect(send({ method: "POST", bodyBytes: 6 })).toEqual(["200 users"]);
-    expect(send({ method: "POST", bodyBytes: 5, protocol: "http2" })).toEqual(["200 users"]);
+    expect(send({ method: "POST", body: new Uint8Array(5) })).toEqual(["204 proxy"]);
+    expect(send({ method: "POST", body: new Uint8Array(6) })).toEqual(["200 users"]);
+    expect(send({ method: "POST", body: new Uint8Array(5), protocol: "http2" })).toEqual(["200 users"]);
   });
 
   test("what belongs to the client's connection alone is gone when routes are asked", () => {
-    expect(send({ method: "POST", bodyBytes: 6, headers: [["transfer-encoding", "chunked"]] })).toEqual(["200 users"]);
+    expect(send({ method: "POST", body: new Uint8Array(6), headers: [["transfer-encoding", "chunked"]] })).toEqual(["200 users"]);
   });
 
   test("what nobody has measured reaches the next proxy with a header more", () => {
-    const ofMany = (count: number) => send({ method: "POST", bodyBytes: 5, protocol: "http2", headers: many(count) });
+    const ofMany = (count: number) => send({ method: "POST", body: new Uint8Array(5), protocol: "http2", headers: many(count) });
     expect([ofMany(95), ofMany(96)]).toEqual([["200 users"], ["431 proxy"]]);
   });
 });

@@ -12,8 +12,8 @@ export interface HttpMessage {
   readonly headers: HeaderLines;
   /** Names of headers that proxies wrote with values of their own making. */
   readonly generated: readonly string[];
-  /** Length of the body; absent: none. */
-  readonly bodyBytes?: number;
+  /** Absent: none. */
+  readonly body?: Uint8Array;
   /** In a check by gRPC: the headers of the request that it asks about. */
   readonly checks?: HeaderLines;
 }
@@ -72,7 +72,7 @@ export const FRAMING = ["transfer-encoding", "content-length"];
 
 /** Whether there is a body, and nothing that tells HTTP/1 where it ends. */
 export function isUnmeasured(message: HttpMessage): boolean {
-  return message.bodyBytes !== undefined && FRAMING.every((name) => valuesOf(message, name).length === 0);
+  return message.body !== undefined && FRAMING.every((name) => valuesOf(message, name).length === 0);
 }
 
 /** What proxies make up has no value here, but a length: that of a request's id is always the same. */

@@ -5,19 +5,18 @@ import {
   type RouteAction,
   RouteAction_ClusterNotFoundResponseCode as NotFound,
 } from "../gen/envoy/config/route/v3/route_components_pb.js";
-import type { Proxy } from "../model/proxy.ts";
-import { candidatesOf, connectThrough, findCluster } from "./cluster.ts";
-import type { ResponseOutcome, WorkloadRef } from "./decision.ts";
-import { shareOf } from "./fault.ts";
+import { candidatesOf, findCluster } from "./cluster.ts";
+import type { ResponseOutcome } from "./decision.ts";
 import { changeHeaders } from "./header-change.ts";
 import type { Exchange } from "./http-chain.ts";
-import { type HttpMessage, isGrpc, valueOf, withHeader } from "./http-message.ts";
+import { type HttpMessage, isGrpc } from "./http-message.ts";
+import { withCopiesAtRisk, withMirrors } from "./mirror.ts";
 import { redirectOf } from "./redirect.ts";
 import { changesOf, type Destination, destinationsOf, outerChanges, withResponseHeaders } from "./route-headers.ts";
 import { rewrite } from "./rewrite.ts";
-import { type Branch, guarded, localReply, step, type Trail, weigh } from "./trail.ts";
+import { type Branch, guarded, localReply, step, weigh } from "./trail.ts";
 import { Undecidable } from "./undecidable.ts";
-import { sendWithRetries } from "./upstream-request.ts";
+import { asAttempt, limitsOf, sendWithRetries } from "./upstream-request.ts";
 
 /** The filter `router`: what the route says is done. */
 export function forward(exchange: Exchange): readonly Branch[] {
@@ -105,66 +104,12 @@ function sendTo({ cluster, share, changes }: Destination, route: Route, action: 
   }
   const changed = all.reduce<Pick<HttpMessage, "headers" | "generated">>((given, { request }) => changeHeaders(given, request), message);
   const ready = rewrite(action, route.match, { ...message, ...changed });
+  const sending = { action, host: routing.host, exchange: { ...exchange, message: ready, trail }, cluster: found };
+  const limits = limitsOf(sending);
   // Without an endpoint for the request itself there is no copy either.
   const isServed = candidatesOf(site, found, exchange.connection.destination).length > 0;
-  const mirrored = isServed ? withMirrors(action, { ...exchange, message: ready, trail }) : trail;
-  const branches = sendWithRetries({
-    action,
-    host: routing.host,
-    exchange: { ...exchange, message: ready, trail: mirrored },
-    cluster: found,
-  });
-  return withResponseHeaders(branches, responses);
-}
-
-/** Copies go their own way; what becomes of them changes nothing for the caller. */
-function withMirrors({ requestMirrorPolicies }: RouteAction, exchange: Exchange): Trail {
-  let { trail } = exchange;
-  for (const { cluster, clusterHeader, runtimeFraction } of requestMirrorPolicies) {
-    if (clusterHeader !== "") throw new Undecidable("a mirror whose cluster a header names");
-    const share = runtimeFraction === undefined ? 1 : shareOf(runtimeFraction.defaultValue);
-    const found = findCluster(exchange.site, cluster);
-    if (share === 0 || found === undefined) continue;
-    const copy = { ...withSender(exchange.message, exchange.site.proxy), authority: shadowHost(exchange.message.authority) };
-    const { alpnFrom: _, ...asItsClient } = exchange;
-    const ways = connectThrough({ ...asItsClient, message: copy, trail: { ...trail, arrivedMs: [], mirrors: [] } }, found, new Set());
-    const targets = ways.flatMap(({ branch }) => {
-      const { end } = branch;
-      if (end.kind === "undecided") throw new Undecidable(end.at);
-      return end.kind === "response" && end.reply.by === "application" && end.reply.to !== undefined
-        ? [{ target: end.reply.to, share: share * branch.share }]
-        : [];
-    });
-    const detail = `${cluster} gets a copy of ${share * 100} %`;
-    trail = {
-      ...step(trail, exchange.site, "mirror", { resource: found.resource, detail }),
-      mirrors: [...trail.mirrors, ...merged(targets)],
-    };
-  }
-  return trail;
-}
-
-function merged(targets: Trail["mirrors"]): Trail["mirrors"] {
-  const byName = new Map<string, Trail["mirrors"][number]>();
-  for (const { target, share } of targets) {
-    const key = "external" in target ? target.external : nameOf(target);
-    byName.set(key, { target, share: share + (byName.get(key)?.share ?? 0) });
-  }
-  return [...byName.values()];
-}
-
-function nameOf({ namespace, name }: WorkloadRef): string {
-  return `${namespace}/${name}`;
-}
-
-/** Of a copy the proxy is the client: Envoy's async client appends its own address, whatever the request's own way says (AsyncStreamImpl). */
-function withSender(message: HttpMessage, { addresses: [own] }: Proxy): HttpMessage {
-  const before = valueOf(message, "x-forwarded-for");
-  return own === undefined ? message : withHeader(message, "x-forwarded-for", before ? `${before},${own}` : own);
-}
-
-/** Envoy marks the host of a copy. */
-function shadowHost(authority: string): string {
-  const port = /:\d+$/.exec(authority)?.[0] ?? "";
-  return `${authority.slice(0, authority.length - port.length)}-shadow${port}`;
+  const first = { ...sending.exchange, message: asAttempt(sending, limits, 1) };
+  const mirrored = isServed ? withMirrors(action, first, limits.timeoutMs) : trail;
+  const branches = sendWithRetries({ ...sending, exchange: { ...sending.exchange, trail: mirrored } }, limits);
+  return withResponseHeaders(withCopiesAtRisk(branches, first), responses);
 }

@@ -16,7 +16,7 @@ export interface Sending {
   readonly cluster: FoundCluster;
 }
 
-interface Limits {
+export interface Limits {
   readonly policy: RetryPolicy | undefined;
   readonly retries: number;
   /** 0: none. */
@@ -36,21 +36,25 @@ const BY_REQUEST = [
 ];
 const MOST_RETRIES = 10;
 
-/** Sends a request upstream until an answer stays, within the route's time. */
-export function sendWithRetries(sending: Sending): readonly Branch[] {
-  const { exchange, action, host } = sending;
+/** How often and how long a route tries. @throws Undecidable where the request itself asks for other limits, or the route hedges */
+export function limitsOf({ exchange, action, host }: Sending): Limits {
   const asked = BY_REQUEST.find((name) => valuesOf(exchange.message, name).length > 0);
   if (asked !== undefined) throw new Undecidable(`retries and timeouts by the request's ${asked}`);
   const policy = action.retryPolicy ?? host?.retryPolicy;
   if (action.hedgePolicy !== undefined || action.retryPolicyTypedConfig !== undefined) throw new Undecidable("a route's hedging");
-  const limits: Limits = {
+  return {
     policy,
     retries: policy === undefined || policy.retryOn === "" ? 0 : Math.min(policy.numRetries ?? 1, MOST_RETRIES),
     timeoutMs: timeoutOf(action, exchange.message),
     perTryMs: toMs(policy?.perTryTimeout) ?? 0,
     skipsTried: skipsTried(policy),
   };
-  return attempt(sending, limits, { number: 1, tried: new Set(), trail: exchange.trail, startMs: exchange.trail.delayMs });
+}
+
+/** Sends a request upstream until an answer stays, within the route's limits. */
+export function sendWithRetries(sending: Sending, limits: Limits): readonly Branch[] {
+  const { trail } = sending.exchange;
+  return attempt(sending, limits, { number: 1, tried: new Set(), trail, startMs: trail.delayMs });
 }
 
 function timeoutOf({ timeout, maxGrpcTimeout }: RouteAction, message: HttpMessage): number {
@@ -82,7 +86,7 @@ interface Attempt {
 function attempt(sending: Sending, limits: Limits, now: Attempt): readonly Branch[] {
   const { exchange, cluster } = sending;
   const { number, tried, trail } = now;
-  const message = withAttemptHeaders(exchange.message, sending, number, limits);
+  const message = asAttempt(sending, limits, number);
   const ways = connectThrough({ ...exchange, message, trail }, cluster, limits.skipsTried ? tried : new Set());
   if (ways.length === 0) {
     const none = step(trail, exchange.site, "endpoint", { resource: cluster.resource, detail: "none is healthy" });
@@ -119,7 +123,8 @@ function isOver({ timeoutMs }: Limits, { startMs }: Attempt, { trail }: Branch):
   return timeoutMs > 0 && trail.delayMs - startMs >= timeoutMs;
 }
 
-function withAttemptHeaders(message: HttpMessage, { host, action }: Sending, number: number, { timeoutMs, perTryMs }: Limits): HttpMessage {
+/** The request as it is sent the n-th time. */
+export function asAttempt({ exchange: { message }, host, action }: Sending, { timeoutMs, perTryMs }: Limits, number: number): HttpMessage {
   const counted = host?.includeRequestAttemptCount === true ? withHeader(message, "x-envoy-attempt-count", String(number)) : message;
   const expected = perTryMs > 0 ? perTryMs : timeoutMs;
   if (expected === 0) return counted;
@@ -130,7 +135,7 @@ function withAttemptHeaders(message: HttpMessage, { host, action }: Sending, num
 /** What can't be held back can't be sent again (a route's limit, else that of the connection). */
 function isTooLarge({ exchange: { message, bufferBytes, routing }, host }: Sending): boolean {
   const limit = routing.found?.route.perRequestBufferLimitBytes ?? host?.perRequestBufferLimitBytes ?? bufferBytes;
-  return (message.bodyBytes ?? 0) > Math.min(limit, bufferBytes);
+  return (message.body?.length ?? 0) > Math.min(limit, bufferBytes);
 }
 
 /** An application answers when it has all of the request. Who refuses it earlier may do so before the proxy has seen that it is too large. */

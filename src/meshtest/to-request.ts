@@ -1,6 +1,7 @@
 import type { Request } from "../evaluate/index.ts";
 import { formatIdentity } from "../model/identity.ts";
 import type { Call, Caller, RequestSpec } from "./document.ts";
+import { formatMessage } from "./echo-program/grpc-message.ts";
 import type { TestIssuers } from "./issuers.ts";
 import type { TestMesh } from "./test-mesh.ts";
 import { isTlsScheme, type Scheme } from "./request-url.ts";
@@ -51,13 +52,10 @@ export function toRequests(call: Call, workload: TestWorkload, inputs: RequestIn
   }));
 }
 
-/** Flag and length that stand before each message of gRPC. */
-const GRPC_HEAD_BYTES = 5;
-
 /** A WebSocket's frames come when the request is over. */
-function bodyOf(protocol: Request["protocol"], body: string): Pick<Request, "bodyBytes"> {
-  const bytes = protocol === "websocket" ? 0 : Buffer.byteLength(body) + (protocol === "grpc" ? GRPC_HEAD_BYTES : 0);
-  return bytes === 0 ? {} : { bodyBytes: bytes };
+function bodyOf(protocol: Request["protocol"], text: string): Pick<Request, "body"> {
+  const body = protocol === "grpc" ? formatMessage(Buffer.from(text)) : Buffer.from(text);
+  return protocol === "websocket" || body.length === 0 ? {} : { body };
 }
 
 type Destination = Request["destination"];

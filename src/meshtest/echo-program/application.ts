@@ -41,8 +41,9 @@ export class EchoApplication {
   async answer(facts: ConnectionFacts, request: WebRequest, asking?: HeaderLines): Promise<WebAnswer> {
     const at = nameAt(facts, request.authority);
     this.#emit({ kind: "arrival", arrival: { ...arrivalOf(facts, at), request } });
+    const { body: _sentBack, ...head } = request;
     const { status, delayMs, grpcStatus } = answerOf({
-      ...request,
+      ...head,
       headers: asking ?? request.headers,
       to: targetOf(at),
       port: facts.port.port,
