@@ -76,9 +76,9 @@ function describe({ seed: meshSeed, call, found, differences }: Disagreement): s
   return shortened(`disagreement: --seed ${meshSeed}, ${what}\n${differences.map(describeDifference).join("\n")}`);
 }
 
-/** Large headers are one character many times. */
+/** Large headers and bodies are a few characters many times. */
 function shortened(text: string): string {
-  return text.replaceAll(/(.)\1{99,}/g, (run, character: string) => `${character}… (${run.length})`);
+  return text.replaceAll(/(.{1,16}?)\1{31,}/g, (run, unit: string) => `${unit}… (${run.length})`);
 }
 
 function describeDifference({ field, evaluator, real }: Difference): string {
