@@ -29,6 +29,13 @@ describe("a part", () => {
     expect([nothing(key), nothing(key), made]).toEqual([undefined, undefined, 1]);
   });
 
+  test("is told by its own arguments, whatever else it is called with", () => {
+    const twice = part((value: { n: number }) => ({ n: value.n * 2 }));
+    const values = [{ n: 1 }, { n: 2 }];
+    expect(values.map(twice)).toEqual([{ n: 2 }, { n: 4 }]);
+    expect(values.map(twice)[1]).toBe(twice(values[1] as { n: number }));
+  });
+
   test("an error is not remembered", () => {
     let isBroken = true;
     const fragile = part((_key: object) => {

@@ -8,10 +8,11 @@
  */
 export function part<Args extends readonly object[], Result>(make: (...args: Args) => Result): (...args: Args) => Result {
   const root: Level = new WeakMap();
+  // Not as many as it is called with: `list.map(part)` gives more.
+  const last = make.length - 1;
   return (...args) => {
     partCounts.lookups++;
     let level = root;
-    const last = args.length - 1;
     for (let i = 0; i < last; i++) {
       const arg = args[i] as object;
       let next = level.get(arg) as Level | undefined;

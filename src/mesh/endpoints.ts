@@ -45,8 +45,8 @@ export class EndpointIndex {
     const sets = new TreeDraft(this.#sets);
     const concerned = new Map<string, ResourceRef>();
     for (const change of changes) for (const ref of concernedBy(change, inputs)) concerned.set(formatRef(ref), ref);
-    for (const { before: gone } of changes)
-      if (gone !== undefined) for (const service of before.declaredBy(gone)) sets.set(keyOf(service), undefined);
+    for (const { ref, before: gone } of changes)
+      if (gone !== undefined && isService(ref)) for (const service of before.declaredBy(gone)) sets.set(keyOf(service), undefined);
     for (const ref of concerned.values()) {
       const resource = table.find(ref);
       for (const service of resource === undefined ? [] : services.declaredBy(resource)) {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { partCounts } from "../base/part.ts";
 import { createMesh, toDiagnostics } from "../mesh/index.ts";
+import { refOf } from "../model/resource.ts";
 import { largeResources, withEditedRoute } from "../testing/large-mesh.ts";
 import { locateIn, meshOf, resourcesOf, router, sidecar } from "../testing/mesh.ts";
 import { createTranslator, findDanglingReferences, type Snapshot } from "./index.ts";
@@ -110,5 +112,19 @@ describe("createTranslator", () => {
       [...byName].filter(([name, resource]) => before.get(type)?.get(name) !== resource).map(([name]) => `${type}/${name}`),
     );
     expect(changed).toEqual(["route/8080"]);
+  });
+
+  test.each([100, 400, 1600])("law: an edited route makes one virtual host anew among %i services", (size) => {
+    const translator = createTranslator();
+    const resources = largeResources(size);
+    const mesh = createMesh(resources);
+    const proxy = sidecar({ namespace: "team-0", name: "service-0-0" });
+    translator.translate(mesh, proxy);
+    const [edited] = withEditedRoute(resources, "9s").filter(({ kind }) => kind === "VirtualService");
+    if (edited === undefined) throw new Error("no VirtualService");
+    const start = partCounts.makes;
+    translator.translate(mesh.with([{ ref: refOf(edited), resource: edited }]), proxy);
+    // The VirtualService as it is read, and the host that it routes.
+    expect(partCounts.makes - start).toBe(2);
   });
 });

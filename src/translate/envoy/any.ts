@@ -1,6 +1,6 @@
-import { create, type DescMessage, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, type Message, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { hashBytes } from "../../base/stable-hash.ts";
+import { hashBytes, stableHash } from "../../base/stable-hash.ts";
 import type { Origin } from "../../model/origin.ts";
 import type { EnvoyResource, ResourceType } from "./resource.ts";
 
@@ -26,10 +26,82 @@ export interface ResourceParts {
   readonly origins: ReadonlyMap<string, readonly Origin[]>;
 }
 
-/** Encodes a message once; its version is the hash of the bytes. */
+/** Encodes a message once; its version is the hash of the bytes. The message itself is kept by nobody: who asks for it gets it from the bytes. */
 export function encodeResource(schema: DescMessage, message: Message, { type, name, references, origins }: ResourceParts): EnvoyResource {
   const bytes = toBinary(schema, message);
-  return { type, name, version: hashBytes(bytes), bytes, message, references: uniqueReferences(references), origins };
+  const decoded = once(() => fromBinary(schema, bytes));
+  return {
+    type,
+    name,
+    version: hashBytes(bytes),
+    bytes,
+    get message() {
+      return decoded();
+    },
+    references: uniqueReferences(references),
+    origins,
+  };
+}
+
+/** A piece of an encoded message, and the hash of its bytes. Pieces of one message are joined by standing one after the other. */
+export interface Chunk {
+  readonly bytes: Uint8Array;
+  readonly hash: string;
+}
+
+export function encodeChunk<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>): Chunk {
+  const bytes = toBinary(schema, create(schema, init));
+  return { bytes, hash: hashBytes(bytes) };
+}
+
+/** What a resource that is made of chunks is asked for, each at most once and only if somebody asks. */
+export interface ChunkedParts {
+  readonly type: ResourceType;
+  readonly name: string;
+  readonly chunks: readonly Chunk[];
+  readonly message: () => Message;
+  readonly references: () => ResourceParts["references"];
+  readonly origins: () => ResourceParts["origins"];
+}
+
+/** A resource of chunks that were encoded before: its version is the hash of theirs, its bytes are joined when it is sent. */
+export function chunkedResource({ type, name, chunks, message, references, origins }: ChunkedParts): EnvoyResource {
+  const whole = once(message);
+  const named = once(() => uniqueReferences(references()));
+  const from = once(origins);
+  return {
+    type,
+    name,
+    version: stableHash(chunks.map(({ hash }) => hash)),
+    // Whoever sends them keeps them, framed.
+    get bytes() {
+      return concat(chunks);
+    },
+    get message() {
+      return whole();
+    },
+    get references() {
+      return named();
+    },
+    get origins() {
+      return from();
+    },
+  };
+}
+
+function once<Value extends object>(make: () => Value): () => Value {
+  let value: Value | undefined;
+  return () => (value ??= make());
+}
+
+function concat(chunks: readonly Chunk[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let at = 0;
+  for (const { bytes } of chunks) {
+    all.set(bytes, at);
+    at += bytes.length;
+  }
+  return all;
 }
 
 function uniqueReferences(references: ResourceParts["references"]): ResourceParts["references"] {

@@ -5,53 +5,49 @@ import {
   VirtualHost_TlsRequirementType as TlsRequirement,
   VirtualHostSchema,
 } from "../../gen/envoy/config/route/v3/route_components_pb.js";
+import { part } from "../../base/part.ts";
 import type { RouteTable, VirtualHost } from "../../ir/route.ts";
 import type { Origin } from "../../model/origin.ts";
-import { encodeResource } from "./any.ts";
+import { type Chunk, chunkedResource, encodeChunk } from "./any.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { toEnvoyRoute } from "./route.ts";
 
-/** Messages of virtual hosts that didn't change are used again: a table of a thousand hosts costs what changed in it, and its bytes. */
-const known = new WeakMap<VirtualHost, EnvoyVirtualHost>();
-
-/** What RDS carries under the table's name. */
+/** What RDS carries under the table's name: hosts that didn't change are not encoded again. */
 export function toEnvoyRouteTable(table: RouteTable): EnvoyResource {
-  const message = create(RouteConfigurationSchema, {
+  const head = {
     name: table.name,
-    virtualHosts: table.virtualHosts.map(toEnvoyVirtualHost),
     // A route to a cluster that is gone answers 503 by itself instead of making Envoy refuse the whole table.
     validateClusters: false,
     ignorePortInHostMatching: table.ignorePortInHost,
     requestHeadersToRemove: [...(table.requestHeadersToRemove ?? [])],
     maxDirectResponseBodySizeBytes: LARGEST_BODY,
-  });
-  return encodeResource(RouteConfigurationSchema, message, {
+  };
+  return chunkedResource({
     type: "route",
     name: table.name,
-    references: clustersOf(table),
-    origins: originsOf(table),
+    chunks: [encodeChunk(RouteConfigurationSchema, head), ...table.virtualHosts.map(hostChunk)],
+    message: () => create(RouteConfigurationSchema, { ...head, virtualHosts: table.virtualHosts.map(toEnvoyVirtualHost) }),
+    references: () => clustersOf(table),
+    origins: () => originsOf(table),
   });
 }
+
+const hostChunk = part((host: VirtualHost): Chunk => encodeChunk(RouteConfigurationSchema, { virtualHosts: [toEnvoyVirtualHost(host)] }));
 
 /** As much as a resource may hold; Envoy's own limit is 4 KiB. */
 const LARGEST_BODY = 1_048_576;
 
 function toEnvoyVirtualHost(host: VirtualHost): EnvoyVirtualHost {
-  let message = known.get(host);
-  if (message === undefined) {
-    message = create(VirtualHostSchema, {
-      name: host.name,
-      domains: [...host.domains],
-      routes: host.routes.map(toEnvoyRoute),
-      // The application is told of its caller's attempts, which the one before it must not count anew.
-      includeRequestAttemptCount: host.routes.some(
-        ({ action }) => action.kind === "forward" && action.retry !== undefined && action.timedByCaller !== true,
-      ),
-      ...(host.requireTls === "all" && { requireTls: TlsRequirement.ALL }),
-    });
-    known.set(host, message);
-  }
-  return message;
+  return create(VirtualHostSchema, {
+    name: host.name,
+    domains: [...host.domains],
+    routes: host.routes.map(toEnvoyRoute),
+    // The application is told of its caller's attempts, which the one before it must not count anew.
+    includeRequestAttemptCount: host.routes.some(
+      ({ action }) => action.kind === "forward" && action.retry !== undefined && action.timedByCaller !== true,
+    ),
+    ...(host.requireTls === "all" && { requireTls: TlsRequirement.ALL }),
+  });
 }
 
 function clustersOf({ virtualHosts }: RouteTable): EnvoyResource["references"] {
