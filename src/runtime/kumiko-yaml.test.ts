@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { formatPosition } from "../model/position.ts";
 import { NO_SETTINGS, readKumikoYaml } from "./kumiko-yaml.ts";
@@ -165,5 +166,24 @@ try: ["curl localhost:\${GATEWAY_PORT} \${MISSING:-none}"]
 
   test.each(["", "# nothing", "null", "images:\noutside:\nhosts:\npublish:"])("%j is no settings and no error", (text) => {
     expect(read(text)).toEqual({ settings: NO_SETTINGS, said: [] });
+  });
+});
+
+describe("docs/kumiko-yaml.md", () => {
+  const [, example = ""] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(new URL("../../docs/kumiko-yaml.md", import.meta.url), "utf8")) ?? [];
+
+  test("is read as it says, without a complaint", () => {
+    const { settings, said } = read(example);
+    expect(said).toEqual([]);
+    expect(settings.images["ghcr.io/acme/users"]?.programs).toEqual({ "/app/server": ["node", "server.mjs"] });
+    expect(settings.hosts["db.example.com:5432"]).toBe("127.0.0.1:15432");
+  });
+
+  test("names every key", () => {
+    const asked = `nothingLikeIt: 1\nimages: { a: { nothingLikeIt: 1 } }\noutside: { a: { command: [x], nothingLikeIt: 1 } }\npublish: [{ gateway: a/b, port: 1, nothingLikeIt: 1 }]`;
+    const { diagnostics } = readKumikoYaml(asked, "kumiko.yaml", {});
+    const known = diagnostics.flatMap(({ help = "" }) => /known are (.*)/.exec(help)?.[1]?.split(", ") ?? []);
+    expect(known.length).toBeGreaterThan(20);
+    for (const key of known) expect(example, key).toMatch(new RegExp(`\\b${key}:`));
   });
 });
