@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { part, partCounts } from "./part.ts";
+import { itemsOf, part, partCounts, tupleOf } from "./part.ts";
 
 describe("a part", () => {
   test("is made once for the same objects, and again for another one at any place", () => {
@@ -56,4 +56,12 @@ describe("a part", () => {
     twice(key);
     expect({ lookups: partCounts.lookups - before.lookups, makes: partCounts.makes - before.makes }).toEqual({ lookups: 2, makes: 1 });
   });
+});
+
+test("a tuple is told by what is in it, and in which order", () => {
+  const [a, b] = [{}, {}];
+  expect(tupleOf([a, b])).toBe(tupleOf([a, b]));
+  for (const other of [[b, a], [a], [a, b, b], []]) expect(tupleOf(other)).not.toBe(tupleOf([a, b]));
+  expect(tupleOf([])).toBe(tupleOf([]));
+  expect(itemsOf(tupleOf([a, b, b]))).toEqual([a, b, b]);
 });

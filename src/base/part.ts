@@ -29,6 +29,28 @@ export function part<Args extends readonly object[], Result>(make: (...args: Arg
   };
 }
 
+/** A list of objects as an argument of a part: the same object for the same objects in the same order. */
+export interface Tuple {
+  readonly before: Tuple | undefined;
+  readonly item: object | undefined;
+}
+
+export function tupleOf(items: Iterable<object>): Tuple {
+  let tuple: Tuple = NOTHING;
+  for (const item of items) tuple = longer(tuple, item);
+  return tuple;
+}
+
+/** What is in a tuple, in order. */
+export function itemsOf(tuple: Tuple): readonly object[] {
+  const items: object[] = [];
+  for (let rest: Tuple | undefined = tuple; rest?.item !== undefined; rest = rest.before) items.push(rest.item);
+  return items.reverse();
+}
+
+const NOTHING: Tuple = Object.freeze({ before: undefined, item: undefined });
+const longer = part((before: Tuple, item: object): Tuple => Object.freeze({ before, item }));
+
 interface Level extends WeakMap<object, object> {}
 
 interface Known<Result> {

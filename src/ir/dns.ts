@@ -1,5 +1,10 @@
-/** What a sidecar answers to its workload's questions for addresses; any other name does not exist. */
+/** What a sidecar answers to its workload's questions for addresses; any other name does not exist. No name stands in two entries. */
 export interface DnsTable {
-  /** In the order of their names; `*.example.com` stands for all names below. */
-  readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  readonly entries: readonly DnsEntry[];
+}
+
+/** Names that have the same addresses; `*.example.com` stands for all names below. */
+export interface DnsEntry {
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
 }

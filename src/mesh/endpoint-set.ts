@@ -42,6 +42,8 @@ export interface EndpointSet {
   readonly origin: readonly Origin[];
 }
 
+export const NO_ENDPOINTS: EndpointSet = { endpoints: [], identities: [], hash: stableHash([[], []]), origin: [] };
+
 /** What the endpoints of one service are made of. */
 export interface EndpointSources {
   readonly settings: MeshSettings;

@@ -1,10 +1,9 @@
 import { emptyTree, lookUp, type Tree } from "../base/tree.ts";
 import { TreeDraft } from "../base/tree-draft.ts";
-import { stableHash } from "../base/stable-hash.ts";
 import { formatRef, type Resource, type ResourceRef } from "../model/resource.ts";
 import type { Service } from "../model/service.ts";
 import type { ServiceEntryBody } from "../schema/bodies.ts";
-import { type EndpointSet, endpointSetOf } from "./endpoint-set.ts";
+import { type EndpointSet, endpointSetOf, NO_ENDPOINTS } from "./endpoint-set.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
 import { resolveMtls } from "./peer-authentication.ts";
 import { type PolicyIndex, selectorOf } from "./policies.ts";
@@ -24,8 +23,6 @@ export interface EndpointInputs {
   readonly settings: MeshSettings;
 }
 
-const NOTHING: EndpointSet = { endpoints: [], identities: [], hash: stableHash([[], []]), origin: [] };
-
 /** The endpoints of every service. */
 export class EndpointIndex {
   static readonly EMPTY = new EndpointIndex(emptyTree());
@@ -36,7 +33,7 @@ export class EndpointIndex {
   }
 
   of(service: Service): EndpointSet {
-    return lookUp(this.#sets, keyOf(service)) ?? NOTHING;
+    return lookUp(this.#sets, keyOf(service)) ?? NO_ENDPOINTS;
   }
 
   /** The index after resources changed: the endpoints of the services that these concern. A set that turns out as it was stays the same object. */

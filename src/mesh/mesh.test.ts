@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { meshOf, router, sidecar } from "../testing/mesh.ts";
-import { scopeFor } from "./index.ts";
+import { refOf } from "../model/resource.ts";
+import { meshOf, resourcesOf, router, sidecar } from "../testing/mesh.ts";
+import { scopeFor, Scopes } from "./index.ts";
 
 const users = `
 apiVersion: v1
@@ -144,7 +145,8 @@ spec: { host: users.shop.svc.cluster.local, subsets: [{ name: ${subset}, labels:
 
 describe("scopeFor", () => {
   const mesh = meshOf(users);
-  const base = scopeFor(mesh, sidecar()).key;
+  const scopes = new Scopes();
+  const base = scopes.of(mesh, sidecar());
 
   test.each([
     { field: "name", over: { name: "users-2" }, shared: true },
@@ -164,7 +166,7 @@ describe("scopeFor", () => {
     { field: "outsidePorts", over: { outsidePorts: { "a:1": 2 } }, shared: false },
     { field: "dnsCapture", over: { dnsCapture: false }, shared: false },
   ] as const)("another $field: shared $shared", ({ over, shared }) => {
-    expect(scopeFor(mesh, sidecar(over)).key === base).toBe(shared);
+    expect(scopes.of(mesh, sidecar(over)) === base).toBe(shared);
   });
 
   test("labels count as soon as a rule reads them", () => {
@@ -174,11 +176,16 @@ kind: VirtualService
 metadata: { name: users, namespace: shop }
 spec: { hosts: [users], http: [{ match: [{ sourceLabels: { app: users } }], route: [{ destination: { host: users } }] }] }
 `);
-    expect(scopeFor(reading, sidecar({ labels: { app: "other" } })).key).not.toBe(scopeFor(reading, sidecar()).key);
+    expect(scopes.of(reading, sidecar({ labels: { app: "other" } }))).not.toBe(scopes.of(reading, sidecar()));
   });
 
-  test("the same resources give the same key, in whatever order they came", () => {
-    expect(scopeFor(meshOf(users.split("---").toReversed().join("---")), sidecar()).key).toBe(base);
+  test("an edit that a proxy doesn't see leaves its scope the very same, one that it sees makes another", () => {
+    const edited = (yaml: string) => mesh.with(resourcesOf(yaml).map((resource) => ({ ref: refOf(resource), resource })));
+    const policy = "{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: a, namespace: shop } }";
+    const hidden =
+      "{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: a, namespace: other }, spec: { hosts: [a.example.com], exportTo: ['.'], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: DNS } }";
+    for (const unseen of [policy, hidden]) expect(scopes.of(edited(unseen), sidecar())).toBe(base);
+    expect(scopes.of(edited(hidden.replace("'.'", "'*'")), sidecar())).not.toBe(base);
   });
 
   test("a gateway binds the target port of the Service in front of it", () => {

@@ -4,7 +4,7 @@ import type { Proxy } from "../model/proxy.ts";
 import type { Service } from "../model/service.ts";
 import { trustedProxiesOf } from "../schema/proxy-config.ts";
 import type { DestinationRule } from "./destination-rules.ts";
-import type { EndpointSet } from "./endpoint-set.ts";
+import { type EndpointSet, NO_ENDPOINTS } from "./endpoint-set.ts";
 import type { Gateway } from "./gateways.ts";
 import type { Mesh } from "./mesh.ts";
 import type { MeshSettings } from "./mesh-settings.ts";
@@ -29,8 +29,6 @@ export interface ProxyView {
 
 /** What one group of proxies sees of the mesh; translation of routing gets this and nothing else. */
 export interface Scope {
-  /** Hash of exactly what can be read here. */
-  readonly key: string;
   readonly settings: MeshSettings;
   readonly proxy: ProxyView;
   /** By host, in order of host. */
@@ -44,20 +42,59 @@ export interface Scope {
   readonly gateways: readonly { readonly gateway: Gateway; readonly virtualServices: readonly VirtualService[] }[];
 }
 
-const known = new WeakMap<Mesh, Map<string, Scope>>();
+/** A scope that nobody asked for while so many meshes passed is forgotten. */
+const FORGOTTEN_AFTER = 16;
 
-/** The scope of a proxy. Proxies of one mesh whose views are equal get one object. */
-export function scopeFor(mesh: Mesh, proxy: Proxy): Scope {
-  const view = viewOf(mesh, proxy);
-  const viewKey = stableHash([view, proxy.type === "router" ? proxy.labels : null]);
-  let scopes = known.get(mesh);
-  if (scopes === undefined) known.set(mesh, (scopes = new Map()));
-  let scope = scopes.get(viewKey);
-  if (scope === undefined) scopes.set(viewKey, (scope = buildScope(mesh, proxy, view)));
-  return scope;
+interface Known {
+  readonly scope: Scope;
+  /** All that the scope says, one after the other. */
+  readonly says: readonly (object | string | undefined)[];
+  readonly mesh: Mesh;
+  usedIn: number;
 }
 
-function buildScope(mesh: Mesh, proxy: Proxy, view: ProxyView): Scope {
+/**
+ * The scopes of proxies. Two proxies with equal views have one, and an edited mesh has the very same one where it says the same of what they see:
+ * what is made of a scope can be remembered by it.
+ */
+export class Scopes {
+  readonly #byView = new Map<string, Known>();
+  #mesh: Mesh | undefined;
+  #meshes = 0;
+
+  of(mesh: Mesh, proxy: Proxy): Scope {
+    if (mesh !== this.#mesh) this.#turn(mesh);
+    const view = viewOf(mesh, proxy);
+    const key = stableHash([view, proxy.type === "router" ? proxy.labels : null]);
+    const known = this.#byView.get(key);
+    if (known?.mesh === mesh) {
+      known.usedIn = this.#meshes;
+      return known.scope;
+    }
+    const { scope, says } = buildScope(mesh, proxy, view);
+    const isSame = known !== undefined && areSame(known.says, says);
+    const kept = isSame ? known : { scope, says };
+    this.#byView.set(key, { ...kept, mesh, usedIn: this.#meshes });
+    return kept.scope;
+  }
+
+  #turn(mesh: Mesh): void {
+    this.#mesh = mesh;
+    this.#meshes++;
+    for (const [key, { usedIn }] of this.#byView) if (usedIn < this.#meshes - FORGOTTEN_AFTER) this.#byView.delete(key);
+  }
+}
+
+/** The scope of one proxy, for those who ask once. */
+export function scopeFor(mesh: Mesh, proxy: Proxy): Scope {
+  return new Scopes().of(mesh, proxy);
+}
+
+function areSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((said, i) => said === other[i]);
+}
+
+function buildScope(mesh: Mesh, proxy: Proxy, view: ProxyView): Pick<Known, "scope" | "says"> {
   const services = mesh.services.visibleFrom(view.namespace);
   const isRouter = view.type === "router";
   const virtualServices = isRouter ? [] : mesh.virtualServices.listForSidecars(view.namespace);
@@ -67,22 +104,19 @@ function buildScope(mesh: Mesh, proxy: Proxy, view: ProxyView): Scope {
     virtualServices: mesh.virtualServices.forGateway(`${gateway.namespace}/${gateway.name}`, view.namespace),
   }));
   const rules = new Map<Service, DestinationRule | undefined>();
-  for (const service of services.values())
-    rules.set(service, mesh.destinationRules.find(service.host, { client: view, service: service.namespace }));
-  const key = stableHash([
-    mesh.settings.hash,
-    view,
-    [...services.values()].map((service) => `${service.hash} ${rules.get(service)?.hash ?? ""} ${mesh.endpoints.of(service).hash}`),
-    virtualServices.map(([host, { hash, namespace, name }]) => `${host} ${namespace}/${name} ${hash}`),
-    gateways.map(({ gateway, virtualServices: own }) => [
-      gateway.namespace,
-      gateway.name,
-      gateway.hash,
-      own.map(({ namespace, name, hash }) => `${namespace}/${name} ${hash}`),
-    ]),
-  ]);
-  return Object.freeze({
-    key,
+  const endpoints = new Map<Service, EndpointSet>();
+  const says: Known["says"][number][] = [mesh.settings];
+  for (const service of services.values()) {
+    const rule = mesh.destinationRules.find(service.host, { client: view, service: service.namespace });
+    const set = mesh.endpoints.of(service);
+    rules.set(service, rule);
+    endpoints.set(service, set);
+    says.push(service, rule, set);
+  }
+  // Nothing of one list can be taken for something of the next.
+  says.push("virtual services", ...virtualServices.flat());
+  for (const { gateway, virtualServices: own } of gateways) says.push("gateway", gateway, ...own);
+  const scope = Object.freeze({
     settings: mesh.settings,
     proxy: view,
     services,
@@ -90,8 +124,9 @@ function buildScope(mesh: Mesh, proxy: Proxy, view: ProxyView): Scope {
     gateways,
     virtualServiceFor: (host: string) => table.find(host),
     ruleFor: (service: Service) => rules.get(service),
-    endpointsOf: (service: Service) => mesh.endpoints.of(service),
+    endpointsOf: (service: Service) => endpoints.get(service) ?? NO_ENDPOINTS,
   });
+  return { scope, says };
 }
 
 function viewOf(mesh: Mesh, proxy: Proxy): ProxyView {

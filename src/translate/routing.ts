@@ -1,6 +1,8 @@
-import { canonicalJson, stableHash } from "../base/stable-hash.ts";
-import type { Cluster } from "../ir/cluster.ts";
-import type { Finding, Scope } from "../mesh/index.ts";
+import { Interner } from "../base/intern.ts";
+import { part } from "../base/part.ts";
+import { canonicalJson } from "../base/stable-hash.ts";
+import type { Listener } from "../ir/listener.ts";
+import type { DestinationRule, EndpointSet, Finding, MeshSettings, ProxyView, Scope } from "../mesh/index.ts";
 import type { Service } from "../model/service.ts";
 import { toEnvoyCluster } from "./envoy/cluster.ts";
 import { toDnsListener } from "./envoy/dns-filter.ts";
@@ -8,12 +10,13 @@ import { toEnvoyEndpoints } from "./envoy/endpoint.ts";
 import { toEnvoyListener } from "./envoy/listener.ts";
 import type { EnvoyResource } from "./envoy/resource.ts";
 import { toEnvoyRouteTable } from "./envoy/virtual-host.ts";
-import { catchAllClusters, toServiceClusters } from "./istio/cluster.ts";
+import { catchAllClusters, type ServiceInputs, toServiceClusters } from "./istio/cluster.ts";
 import { toDnsTable } from "./istio/dns.ts";
 import type { Credentials } from "./istio/gateway-tls.ts";
 import { toGateway } from "./istio/gateway.ts";
 import { type Outbound, toOutbound } from "./istio/outbound.ts";
 import { identityOf, type Memo } from "./memo.ts";
+import { sameListener } from "./same-listener.ts";
 
 export interface Translated {
   readonly resources: readonly EnvoyResource[];
@@ -23,47 +26,66 @@ export interface Translated {
 /** Routes, clusters, endpoints and the listeners of a proxy's way out (a gateway's way in), for all proxies that share a scope. */
 export function translateRouting(scope: Scope, credentials: Credentials, asked: readonly string[], memo: Memo): Translated {
   const way = scope.proxy.type === "router" ? toGateway(scope, credentials, memo) : toOutbound(scope, memo);
-  const listeners = way.listeners.map((listener) =>
-    memo.get(`listener ${scope.settings.hash} ${stableHash(listener)}`, () => toEnvoyListener(listener, scope.settings)),
-  );
+  const listeners = way.listeners.map((listener) => encodedListener(sameListener(listener), scope.settings));
   const routes = way.routeTables.map((table) =>
     memo.get(`table ${table.name} ${table.virtualHosts.map(identityOf).join(",")}`, () => toEnvoyRouteTable(table)),
   );
-  const clusters = clustersOf(scope, memo);
+  const clusters = clustersOf(scope);
   const dns = scope.proxy.dnsCapture && scope.proxy.type === "sidecar" ? [dnsOf(scope, memo)] : [];
   const all = [...listeners, ...routes, ...clusters.resources, ...dns];
   return { resources: scope.proxy.type === "router" ? onlyUsed(all, way, asked) : all, findings: [...way.findings, ...clusters.findings] };
 }
 
-function clustersOf(scope: Scope, memo: Memo): Translated {
-  const { settings } = scope;
-  const own = [...scope.services.values()].map((service) => serviceResources(scope, service, memo));
-  const others = memo.get(`catch-all-clusters ${settings.hash}`, () => encode(catchAllClusters(settings), scope));
-  return { resources: [...others, ...own.flatMap(({ resources }) => resources)], findings: own.flatMap(({ findings }) => findings) };
+const encodedListener = part((listener: Listener, settings: MeshSettings) => toEnvoyListener(listener, settings));
+
+function clustersOf({ settings, proxy, services, ruleFor, endpointsOf }: Scope): Translated {
+  const client = clientOf(proxy);
+  const own = [...services.values()].map((service) =>
+    serviceResources(service, ruleFor(service) ?? UNRULED, endpointsOf(service), settings, client),
+  );
+  return {
+    resources: [...otherResources(settings), ...own.flatMap(({ resources }) => resources)],
+    findings: own.flatMap(({ findings }) => findings),
+  };
 }
 
-function serviceResources(scope: Scope, service: Service, memo: Memo): Translated {
-  const { settings, proxy } = scope;
-  const endpoints = scope.endpointsOf(service);
-  const rule = scope.ruleFor(service);
-  const { type: proxyType, capture, outsidePorts } = proxy;
-  const key = [service.hash, rule?.hash ?? "", endpoints.hash, settings.hash, proxyType, capture, canonicalJson(outsidePorts)].join(" ");
-  return memo.get(`service ${key}`, () => {
-    const translated = toServiceClusters({ service, rule, endpoints, settings, proxyType, capture, outsidePorts });
+/** What clusters depend on at a proxy. */
+type ClusterClient = Pick<ServiceInputs, "proxyType" | "capture" | "outsidePorts">;
+
+const clients = new Interner<ClusterClient>();
+
+function clientOf({ type: proxyType, capture, outsidePorts }: ProxyView): ClusterClient {
+  return clients.get(canonicalJson([proxyType, capture, outsidePorts]), () => ({ proxyType, capture, outsidePorts }));
+}
+
+/** In place of a rule where a service has none. */
+const UNRULED = Object.freeze({ hash: "" });
+
+const serviceResources = part(
+  (
+    service: Service,
+    rule: DestinationRule | typeof UNRULED,
+    endpoints: EndpointSet,
+    settings: MeshSettings,
+    client: ClusterClient,
+  ): Translated => {
+    const own = rule === UNRULED ? undefined : (rule as DestinationRule);
+    const translated = toServiceClusters({ service, rule: own, endpoints, settings, ...client });
     return {
-      resources: [...encode(translated.clusters, scope), ...translated.endpoints.map(toEnvoyEndpoints)],
+      resources: [
+        ...translated.clusters.map((cluster) => toEnvoyCluster(cluster, settings)),
+        ...translated.endpoints.map(toEnvoyEndpoints),
+      ],
       findings: translated.findings,
     };
-  });
-}
+  },
+);
 
-function encode(clusters: readonly Cluster[], { settings }: Scope): readonly EnvoyResource[] {
-  return clusters.map((cluster) => toEnvoyCluster(cluster, settings));
-}
+const otherResources = part((settings: MeshSettings) => catchAllClusters(settings).map((cluster) => toEnvoyCluster(cluster, settings)));
 
 function dnsOf({ proxy, services, endpointsOf, settings }: Scope, memo: Memo): EnvoyResource {
-  const table = toDnsTable({ namespace: proxy.namespace, services: services.values(), endpointsOf, clusterDomain: settings.clusterDomain });
-  return memo.get(`dns ${stableHash(table)}`, () => toDnsListener(table));
+  const listener = toDnsListener(toDnsTable({ namespace: proxy.namespace, services: services.values(), endpointsOf, settings }));
+  return memo.get(`dns ${listener.version}`, () => listener);
 }
 
 /** A gateway is sent the clusters that its routes name and those of its authorizers (`asked`), and no others. */

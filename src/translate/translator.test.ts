@@ -73,8 +73,9 @@ describe("createTranslator", () => {
   test("comments above change no object, and the positions of diagnostics follow", () => {
     const translator = createTranslator();
     const moved = `# one\n# two\n${SHOP}`;
-    const before = translator.translate(meshOf(SHOP), sidecar());
-    const after = translator.translate(meshOf(moved), sidecar());
+    const mesh = meshOf(SHOP);
+    const before = translator.translate(mesh, sidecar());
+    const after = translator.translate(mesh.with(resourcesOf(moved).map((resource) => ({ ref: refOf(resource), resource }))), sidecar());
     expect(after.snapshot).toBe(before.snapshot);
     const lines = ({ findings }: typeof before, yaml = SHOP) =>
       toDiagnostics(findings, locateIn(resourcesOf(yaml))).map(({ code, position }) => [code, position?.line]);
@@ -124,7 +125,7 @@ describe("createTranslator", () => {
     if (edited === undefined) throw new Error("no VirtualService");
     const start = partCounts.makes;
     translator.translate(mesh.with([{ ref: refOf(edited), resource: edited }]), proxy);
-    // The VirtualService as it is read, and the host that it routes.
-    expect(partCounts.makes - start).toBe(2);
+    // The VirtualService as it is read, the host that it routes, and the list of all that the proxy is sent.
+    expect(partCounts.makes - start).toBe(3);
   });
 });

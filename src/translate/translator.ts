@@ -1,4 +1,7 @@
-import { type Finding, type Mesh, scopeFor } from "../mesh/index.ts";
+import { canonicalJson } from "../base/stable-hash.ts";
+import { Interner } from "../base/intern.ts";
+import { part } from "../base/part.ts";
+import { type Finding, type Mesh, type Scope, Scopes } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { translateCredentials } from "./credentials.ts";
 import type { Snapshot } from "./envoy/resource.ts";
@@ -12,17 +15,27 @@ export interface Translator {
   translate(mesh: Mesh, proxy: Proxy): { readonly snapshot: Snapshot; readonly findings: readonly Finding[] };
 }
 
+/** A list of names as an argument of a part. */
+interface Named {
+  readonly list: readonly string[];
+}
+
 /** A translator remembers what it made, by the inputs of each part: a change costs what depends on it. */
 export function createTranslator(): Translator {
   const memo = new Memo();
+  const scopes = new Scopes();
+  const names = new Interner<Named>();
+  const named = (list: readonly string[]) => names.get(canonicalJson(list), () => ({ list }));
+  const routingOf = part((scope: Scope, credentials: Named, asked: Named) =>
+    translateRouting(scope, new Set(credentials.list), asked.list, memo),
+  );
   return {
     translate(mesh, proxy) {
-      const scope = scopeFor(mesh, proxy);
+      const scope = scopes.of(mesh, proxy);
       const credentials = translateCredentials(mesh, scope, memo);
-      const names = new Set(credentials.keys());
       const policies = translatePolicies(mesh, proxy, scope, memo);
       const asked = policies.resources.flatMap(({ references }) => references.map(({ name }) => name));
-      const routing = memo.get(`routing ${scope.key} ${[...names, ...asked].join(" ")}`, () => translateRouting(scope, names, asked, memo));
+      const routing = routingOf(scope, named([...credentials.keys()]), named(asked));
       const inbound = translateInbound(mesh, proxy, memo);
       const parts = [routing, inbound, policies, ...credentials.values()];
       const snapshot = memo.get(`snapshot ${parts.map(identityOf).join(" ")}`, () =>

@@ -1,4 +1,5 @@
 import { create, type DescMessage, type Message, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import { hashBytes, stableHash } from "../../base/stable-hash.ts";
 import type { Origin } from "../../model/origin.ts";
@@ -54,28 +55,28 @@ export function encodeChunk<Desc extends DescMessage>(schema: Desc, init: Messag
   return { bytes, hash: hashBytes(bytes) };
 }
 
-/** What a resource that is made of chunks is asked for, each at most once and only if somebody asks. */
-export interface ChunkedParts {
+/** What a resource that is put together from parts is asked for, each only if somebody asks. */
+export interface LazyParts {
   readonly type: ResourceType;
   readonly name: string;
-  readonly chunks: readonly Chunk[];
+  readonly version: string;
+  readonly bytes: () => Uint8Array;
   readonly message: () => Message;
   readonly references: () => ResourceParts["references"];
   readonly origins: () => ResourceParts["origins"];
 }
 
-/** A resource of chunks that were encoded before: its version is the hash of theirs, its bytes are joined when it is sent. */
-export function chunkedResource({ type, name, chunks, message, references, origins }: ChunkedParts): EnvoyResource {
+/** A resource of parts that are encoded already: put together when it is sent, by whoever sends it, who keeps it framed. */
+export function lazyResource({ type, name, version, bytes, message, references, origins }: LazyParts): EnvoyResource {
   const whole = once(message);
   const named = once(() => uniqueReferences(references()));
   const from = once(origins);
   return {
     type,
     name,
-    version: stableHash(chunks.map(({ hash }) => hash)),
-    // Whoever sends them keeps them, framed.
+    version,
     get bytes() {
-      return concat(chunks);
+      return bytes();
     },
     get message() {
       return whole();
@@ -89,12 +90,22 @@ export function chunkedResource({ type, name, chunks, message, references, origi
   };
 }
 
+/** A resource whose bytes are chunks that stand one after the other; its version is the hash of theirs. */
+export function chunkedResource({ chunks, ...parts }: Omit<LazyParts, "version" | "bytes"> & { readonly chunks: readonly Chunk[] }) {
+  return lazyResource({ ...parts, version: stableHash(chunks.map(({ hash }) => hash)), bytes: () => concat(chunks) });
+}
+
+/** A message of a single field, whose value is encoded already. */
+export function nested({ number }: { readonly number: number }, bytes: Uint8Array): Uint8Array {
+  return new BinaryWriter().tag(number, WireType.LengthDelimited).bytes(bytes).finish();
+}
+
 function once<Value extends object>(make: () => Value): () => Value {
   let value: Value | undefined;
   return () => (value ??= make());
 }
 
-function concat(chunks: readonly Chunk[]): Uint8Array {
+export function concat(chunks: readonly Pick<Chunk, "bytes">[]): Uint8Array {
   const all = new Uint8Array(chunks.reduce((sum, { bytes }) => sum + bytes.length, 0));
   let at = 0;
   for (const { bytes } of chunks) {

@@ -4,6 +4,12 @@ import type { DestinationRule, Subset, TrafficPolicy } from "../../mesh/index.ts
 
 type PortPolicy = NonNullable<TrafficPolicy["portLevelSettings"]>[number];
 
+/** What a DestinationRule says of a host's traffic. */
+export type Rule = Pick<DestinationRule, "subsets" | "trafficPolicy">;
+
+/** In place of a rule where a host has none. */
+export const NO_RULE: Rule = Object.freeze({ subsets: [] });
+
 /** The part of a traffic policy that holds for one port of one subset. */
 export type EffectivePolicy = Pick<PortPolicy, "connectionPool" | "loadBalancer" | "outlierDetection" | "tls">;
 
@@ -11,7 +17,11 @@ export type EffectivePolicy = Pick<PortPolicy, "connectionPool" | "loadBalancer"
  * Istio's rule of precedence: a subset's fields replace the rule's, one by one; settings for the port replace all of them at once, so that what a
  * port's settings leave out is at its default.
  */
-export function effectivePolicy(rule: DestinationRule | undefined, subset: Subset | undefined, port: number): EffectivePolicy {
+export function effectivePolicy(
+  rule: Pick<DestinationRule, "trafficPolicy"> | undefined,
+  subset: Subset | undefined,
+  port: number,
+): EffectivePolicy {
   const general = atPort(rule?.trafficPolicy?.policy, port);
   const own = subset?.policy;
   if (own === undefined) return general;

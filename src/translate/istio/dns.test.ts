@@ -35,9 +35,9 @@ const table = toDnsTable({
   namespace: "shop",
   services: mesh.services.visibleFrom("shop").values(),
   endpointsOf: (service) => mesh.endpoints.of(service),
-  clusterDomain: "cluster.local",
+  settings: mesh.settings,
 });
-const addressesOf = (name: string) => table.hosts.find((host) => host.name === name)?.addresses;
+const addressesOf = (name: string) => table.entries.find(({ names }) => names.includes(name))?.addresses;
 
 describe("toDnsTable", () => {
   test.each(["users", "users.shop", "users.shop.svc", "users.shop.svc.cluster.local"])(

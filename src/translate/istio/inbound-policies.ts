@@ -3,7 +3,7 @@ import type { ProxyPolicies } from "../../ir/policy.ts";
 import type { Finding } from "../../mesh/finding.ts";
 import type { Mesh } from "../../mesh/mesh.ts";
 import type { PoliciesOf, PolicyKind } from "../../mesh/policies.ts";
-import { type Scope, scopeFor } from "../../mesh/scope.ts";
+import type { Scope } from "../../mesh/scope.ts";
 import type { Proxy } from "../../model/proxy.ts";
 import { formatRef, refOf, type Resource } from "../../model/resource.ts";
 import { isHttp } from "../../model/service.ts";
@@ -20,7 +20,7 @@ export interface PolicyInputs {
   readonly authorization: AuthorizationInputs;
 }
 
-export function policyInputs(mesh: Mesh, proxy: Proxy, scope: Scope = scopeFor(mesh, proxy)): PolicyInputs {
+export function policyInputs(mesh: Mesh, proxy: Proxy, scope: Scope): PolicyInputs {
   const { settings } = mesh;
   const ports = proxy.type === "sidecar" ? inboundPortsOf(mesh, proxy) : [];
   const tokens = all(mesh.policies.find("RequestAuthentication", proxy));

@@ -5,6 +5,7 @@ import type { ConnectionOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MESH_ALPN } from "../../ir/alpn.ts";
 import type { Listener } from "../../ir/listener.ts";
+import { scopeFor } from "../../mesh/index.ts";
 import type { Mesh } from "../../mesh/index.ts";
 import { meshOf, sidecar } from "../../testing/mesh.ts";
 import { type EnvoyOracle, startEnvoyOracle } from "../../testing/envoy-oracle.ts";
@@ -158,7 +159,7 @@ describe("real Envoy", () => {
   test.each(["zero-trust", "istio"] as const)("accepts the way into a workload with policies in %s", async (profile) => {
     const mesh = meshOf(MESH, { profile });
     const { listeners, clusters } = toInbound(inboundInputs(mesh, sidecar()));
-    const { policies } = toProxyPolicies(policyInputs(mesh, sidecar()));
+    const { policies } = toProxyPolicies(policyInputs(mesh, sidecar(), scopeFor(mesh, sidecar())));
     const resources = [
       ...clusters.map((cluster) => toEnvoyCluster(cluster, mesh.settings)),
       ...listeners.map((listener) => toEnvoyListener(listener, mesh.settings)),
@@ -193,7 +194,7 @@ describe("real Envoy", () => {
     };
     const { settings } = mesh;
     const { listeners, clusters } = toInbound(inputs);
-    const { policies } = toProxyPolicies(policyInputs(mesh, sidecar()));
+    const { policies } = toProxyPolicies(policyInputs(mesh, sidecar(), scopeFor(mesh, sidecar())));
     const verdicts = await binding.judge([
       ...clusters.map((cluster) => toEnvoyCluster(cluster, settings)),
       ...listeners.map((listener) => toEnvoyListener(listener, settings)),

@@ -1,12 +1,15 @@
 import type { MeshSettings, ProxyView } from "../../mesh/index.ts";
 import type { Service } from "../../model/service.ts";
 
+/** What the names of a service depend on at a client. */
+export type Client = Pick<ProxyView, "namespace" | "dnsCapture">;
+
 /**
  * Every way in which a client may write a service's name: in full, and, for names of the cluster, as short as its own namespace allows
  * (`users` only there, `users.shop` and `users.shop.svc` everywhere); its virtual addresses too. Ports are compared by nobody.
  * In Istio's profile the dot at the end of a whole name stays on it (PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN); the other one takes it off.
  */
-export function domainsOf(service: Service, proxy: ProxyView, settings: MeshSettings): readonly string[] {
+export function domainsOf(service: Service, proxy: Client, settings: MeshSettings): readonly string[] {
   const names = namesOf(service.host, proxy.namespace, settings.clusterDomain);
   const pods = service.headless ? names.map((name) => `*.${name}`) : [];
   const whole = settings.profile === "istio" && !service.host.startsWith("*") ? [`${service.host}.`] : [];
@@ -32,7 +35,7 @@ export function namesOf(host: string, namespace: string, clusterDomain: string):
 }
 
 /** The virtual addresses by which a proxy's workload may reach a service; one of the mesh's choosing only where the mesh answers its DNS. */
-export function addressesOf(service: Service, proxy: ProxyView): readonly string[] {
+export function addressesOf(service: Service, proxy: Pick<Client, "dnsCapture">): readonly string[] {
   if (service.addresses.length > 0 || service.headless) return service.addresses;
   const known = service.kind === "kubernetes" || proxy.dnsCapture;
   return known && service.allocatedAddress !== undefined ? [service.allocatedAddress] : [];

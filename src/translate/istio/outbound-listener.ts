@@ -2,7 +2,7 @@ import { BLACK_HOLE, PASSTHROUGH } from "../../ir/cluster-name.ts";
 import type { HttpConnection } from "../../ir/http-connection.ts";
 import type { FilterChain, Listener } from "../../ir/listener.ts";
 import { OUTBOUND_SLOTS, OUTBOUND_TCP_SLOTS } from "../../ir/policy-slots.ts";
-import type { Scope } from "../../mesh/index.ts";
+import type { MeshSettings } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
 import { catchAll } from "./outbound-route.ts";
 
@@ -27,8 +27,8 @@ export function httpChain(rds: string, statPrefix: string, isSniffed: boolean, o
  * `virtualOutbound`: gets every connection that capture takes, hands it to the listener of its destination, and ends those that have none; HTTP
  * with an answer that says so. First bytes are not waited for on `knownPorts`: a server that speaks first must not wait for its client.
  */
-export function virtualOutbound(scope: Scope, knownPorts: readonly number[]): Listener {
-  const refused = refusedHttpChains(scope);
+export function virtualOutbound(settings: MeshSettings, knownPorts: readonly number[]): Listener {
+  const refused = refusedHttpChains(settings);
   const blackHole = unknownDestination(BLACK_HOLE, "virtualOutbound-blackhole");
   return {
     name: "virtualOutbound",
@@ -42,16 +42,16 @@ export function virtualOutbound(scope: Scope, knownPorts: readonly number[]): Li
     chains: [
       { ...blackHole, match: { destinationPort: OUTBOUND_PORT } },
       ...refused,
-      unknownDestination(unknownCluster(scope), "virtualOutbound-catchall-tcp"),
+      unknownDestination(unknownCluster(settings), "virtualOutbound-catchall-tcp"),
     ],
     origin: [],
   };
 }
 
 /** Where only what is known goes out: HTTP to an unknown destination is answered, by 502 as for an unknown host of a known port. */
-export function refusedHttpChains(scope: Scope): readonly FilterChain[] {
-  if (scope.settings.outboundMode === "allow-any") return [];
-  const inline = { name: BLOCKED, virtualHosts: [catchAll(scope)], ignorePortInHost: true };
+export function refusedHttpChains(settings: MeshSettings): readonly FilterChain[] {
+  if (settings.outboundMode === "allow-any") return [];
+  const inline = { name: BLOCKED, virtualHosts: [catchAll(settings)], ignorePortInHost: true };
   const connection: HttpConnection = {
     kind: "http",
     statPrefix: BLOCKED,
@@ -66,19 +66,19 @@ export function refusedHttpChains(scope: Scope): readonly FilterChain[] {
 }
 
 /** A port on which only services with addresses of their own listen: what goes elsewhere is unknown. */
-export function unknownListener(scope: Scope, port: number): Listener | undefined {
-  const chains = refusedHttpChains(scope);
+export function unknownListener(settings: MeshSettings, port: number): Listener | undefined {
+  const chains = refusedHttpChains(settings);
   if (chains.length === 0) return undefined;
-  return outboundListener({ address: ANY_ADDRESS, port, bindToPort: false, chains, defaultChain: unknownChain(scope), origin: [] });
+  return outboundListener({ address: ANY_ADDRESS, port, bindToPort: false, chains, defaultChain: unknownChain(settings), origin: [] });
 }
 
 /** What takes bytes on a port of which only some are known. */
-export function unknownChain(scope: Scope): FilterChain {
-  const cluster = unknownCluster(scope);
+export function unknownChain(settings: MeshSettings): FilterChain {
+  const cluster = unknownCluster(settings);
   return unknownDestination(cluster, cluster === PASSTHROUGH ? "passthrough" : "blackhole");
 }
 
-function unknownCluster({ settings }: Scope): string {
+function unknownCluster(settings: MeshSettings): string {
   return settings.outboundMode === "allow-any" ? PASSTHROUGH : BLACK_HOLE;
 }
 

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { scopeFor } from "../../mesh/index.ts";
 import type { Proxy } from "../../model/proxy.ts";
 import { meshOf, sidecar } from "../../testing/mesh.ts";
-import { Memo } from "../memo.ts";
 import { toServiceClusters } from "./cluster.ts";
 import { localListeners } from "./outbound-local.ts";
 
@@ -41,7 +40,7 @@ test("a service's ports are bound on the address that stands for it, 127.0.0.1 w
     localPorts: { "db.test:5432": 5432, "db.test:443": 20_443, "replicas.test:5432": 31_000 },
     localAddresses: { "db.test": "127.70.1.2" },
   });
-  const { listeners } = localListeners(scope, new Memo());
+  const { listeners } = localListeners(scope);
   expect(listeners.map(({ address, port, bindToPort }) => [address, port, bindToPort])).toEqual([
     ["127.70.1.2", 20_443, true],
     ["127.70.1.2", 5432, true],

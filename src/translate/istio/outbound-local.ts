@@ -1,7 +1,6 @@
 import type { Listener } from "../../ir/listener.ts";
 import type { Finding, Scope } from "../../mesh/index.ts";
 import { isHttp } from "../../model/service.ts";
-import type { Memo } from "../memo.ts";
 import { httpChain, outboundListener } from "./outbound-listener.ts";
 import { serviceRouteTable, type TranslatedTable } from "./outbound-route.ts";
 import { matchesAll, tcpChains } from "./outbound-tcp.ts";
@@ -10,7 +9,7 @@ import type { Outbound } from "./outbound.ts";
 const LOOPBACK = "127.0.0.1";
 
 /** Without capture: one loopback port for each port of a service that the workload was given one for, on the address that stands for the service. */
-export function localListeners(scope: Scope, memo: Memo): Outbound {
+export function localListeners(scope: Scope): Outbound {
   const listeners: Listener[] = [];
   const tables: TranslatedTable[] = [];
   const findings: Finding[] = [];
@@ -38,7 +37,7 @@ export function localListeners(scope: Scope, memo: Memo): Outbound {
         origin,
       }),
     );
-    if (http.length > 0) tables.push(serviceRouteTable(scope, service, port.number, memo));
+    if (http.length > 0) tables.push(serviceRouteTable(scope, service, port.number));
   }
   return {
     listeners,

@@ -1,4 +1,5 @@
 import { parseDuration } from "../../base/duration.ts";
+import { part } from "../../base/part.ts";
 import { formatClusterName } from "../../ir/cluster-name.ts";
 import type { FilterChain, FilterChainMatch } from "../../ir/listener.ts";
 import { OUTBOUND_TCP_SLOTS } from "../../ir/policy-slots.ts";
@@ -7,7 +8,7 @@ import { type Finding, matchesLabels, MESH_GATEWAY, qualifyGateway, type Scope, 
 import type { Origin } from "../../model/origin.ts";
 import type { JsonPath } from "../../model/position.ts";
 import { isTls, type Service, type ServicePort } from "../../model/service.ts";
-import { effectivePolicy } from "./destination-rule.ts";
+import { effectivePolicy, NO_RULE, type Rule } from "./destination-rule.ts";
 import { toDestinations } from "./outbound-route.ts";
 import { type DestinationSpec, type Destinations, findDestination } from "./route-destination.ts";
 
@@ -21,16 +22,19 @@ export interface WeightedSpec {
 export function tcpChains(scope: Scope, service: Service, port: ServicePort, findings: Finding[]): readonly FilterChain[] {
   const virtualService = scope.virtualServiceFor(service.host);
   const routed = virtualService === undefined ? [] : routedChains(scope, virtualService, service, port, findings);
-  if (routed.some(({ match }) => matchesAll(match))) return routed;
+  return routed.some(({ match }) => matchesAll(match)) ? routed : [...routed, ownChain(service, port, scope.ruleFor(service) ?? NO_RULE)];
+}
+
+/** What takes a service's bytes to itself. */
+export const ownChain = part((service: Service, port: ServicePort, rule: Rule): FilterChain => {
   const cluster = formatClusterName({ direction: "outbound", port: port.number, subset: "", host: service.host });
-  const own: FilterChain = {
+  return {
     name: cluster,
     match: {},
-    connection: tcpConnection(scope, [{ cluster, weight: 100 }], service, port),
+    connection: tcpConnection(rule, [{ cluster, weight: 100 }], service, port),
     origin: [service.origin],
   };
-  return [...routed, own];
-}
+});
 
 export function matchesAll({ prefixes = [], serverNames = [], destinationPort, transportProtocol }: FilterChainMatch): boolean {
   return prefixes.length === 0 && serverNames.length === 0 && destinationPort === undefined && transportProtocol === undefined;
@@ -52,7 +56,7 @@ function routedChains(
     chains.push({
       name: `${virtualService.namespace}/${virtualService.name}/${path.slice(1).join("/")}`,
       match,
-      connection: tcpConnection(scope, weighted, service, port),
+      connection: tcpConnection(scope.ruleFor(service) ?? NO_RULE, weighted, service, port),
       origin: [origin],
     });
   };
@@ -119,8 +123,8 @@ export function toWeightedClusters(
   return found.filter(({ weight }) => weight > 0);
 }
 
-function tcpConnection(scope: Scope, destinations: TcpConnection["destinations"], service: Service, port: ServicePort): TcpConnection {
-  const idle = effectivePolicy(scope.ruleFor(service), undefined, port.number).connectionPool?.tcp?.idleTimeout;
+function tcpConnection(rule: Rule, destinations: TcpConnection["destinations"], service: Service, port: ServicePort): TcpConnection {
+  const idle = effectivePolicy(rule, undefined, port.number).connectionPool?.tcp?.idleTimeout;
   const idleTimeoutMs = idle === undefined ? undefined : parseDuration(idle);
   const [first] = destinations;
   const statPrefix = destinations.length === 1 && first !== undefined ? first.cluster : `outbound|${port.number}||${service.host}`;

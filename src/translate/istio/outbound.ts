@@ -1,9 +1,11 @@
+import { itemsOf, part, type Tuple, tupleOf } from "../../base/part.ts";
 import type { FilterChain, FilterChainMatch, Listener } from "../../ir/listener.ts";
 import type { RouteTable } from "../../ir/route.ts";
-import type { Finding, Scope } from "../../mesh/index.ts";
+import type { Finding, MeshSettings, Scope } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
 import { isHttp, isTls, type Service, type ServicePort } from "../../model/service.ts";
 import type { Memo } from "../memo.ts";
+import { sameListener } from "../same-listener.ts";
 import { confine, isTakenAddress, singleAddresses } from "./outbound-address.ts";
 import {
   ANY_ADDRESS,
@@ -15,8 +17,10 @@ import {
   virtualOutbound,
 } from "./outbound-listener.ts";
 import { localListeners } from "./outbound-local.ts";
+import { type Port, portOf } from "./port.ts";
 import { portRouteTable, serviceRouteTable, type TranslatedTable } from "./outbound-route.ts";
-import { matchesAll, tcpChains } from "./outbound-tcp.ts";
+import { NO_RULE, type Rule } from "./destination-rule.ts";
+import { matchesAll, ownChain, tcpChains } from "./outbound-tcp.ts";
 
 export interface Outbound {
   readonly listeners: readonly Listener[];
@@ -29,7 +33,7 @@ const OWN_PORTS: ReadonlySet<number> = new Set([15_001, 15_006]);
 
 /** Everything that a sidecar does with its workload's own connections. */
 export function toOutbound(scope: Scope, memo: Memo): Outbound {
-  if (scope.proxy.capture === "none") return localListeners(scope, memo);
+  if (scope.proxy.capture === "none") return localListeners(scope);
   const findings: Finding[] = [];
   const wildcards = new Map<number, Wildcard>();
   const listeners: Listener[] = [];
@@ -62,7 +66,7 @@ export function toOutbound(scope: Scope, memo: Memo): Outbound {
         taken.set(key, service);
         listeners.push(addressListener(scope, service, port, address, findings));
       }
-      if (port.protocol === "auto" && addresses.length > 0) tables.push(serviceRouteTable(scope, service, port.number, memo));
+      if (port.protocol === "auto" && addresses.length > 0) tables.push(serviceRouteTable(scope, service, port.number));
     }
   }
   for (const [port, wildcard] of [...wildcards].toSorted(([a], [b]) => a - b)) {
@@ -70,9 +74,9 @@ export function toOutbound(scope: Scope, memo: Memo): Outbound {
     if (wildcard.http.length > 0) tables.push(portRouteTable(scope, port, wildcard.http, memo));
   }
   const ports = [...new Set(listeners.map(({ port }) => port))].toSorted((a, b) => a - b);
-  const others = ports.filter((port) => !wildcards.has(port)).flatMap((port) => unknownListener(scope, port) ?? []);
+  const others = ports.filter((port) => !wildcards.has(port)).flatMap((port) => unknownListener(scope.settings, port) ?? []);
   return {
-    listeners: [virtualOutbound(scope, ports), ...listeners, ...others],
+    listeners: [virtualOutbound(scope.settings, ports), ...listeners, ...others],
     routeTables: tables.map(({ table }) => table),
     findings: [...findings, ...tables.flatMap((translated) => translated.findings)],
   };
@@ -101,7 +105,24 @@ function isReserved(service: Service, { number }: ServicePort, findings: Finding
 }
 
 function addressListener(scope: Scope, service: Service, port: ServicePort, address: string, findings: Finding[]): Listener {
-  const chains = tcpChains(scope, service, port, findings);
+  if (scope.virtualServiceFor(service.host) === undefined) return plainListeners(service, port, scope.ruleFor(service) ?? NO_RULE)(address);
+  return withChains(service, port, address, tcpChains(scope, service, port, findings));
+}
+
+/** Listeners of a service that no VirtualService routes, by address: whoever the client is. */
+const plainListeners = part((service: Service, port: ServicePort, rule: Rule) => {
+  const known = new Map<string, Listener>();
+  return (address: string): Listener => {
+    let listener = known.get(address);
+    if (listener === undefined) {
+      listener = sameListener(withChains(service, port, address, [ownChain(service, port, rule)]));
+      known.set(address, listener);
+    }
+    return listener;
+  };
+});
+
+function withChains(service: Service, port: ServicePort, address: string, chains: readonly FilterChain[]): Listener {
   const origin = [service.origin];
   const base = { address, port: port.number, bindToPort: false, origin };
   const rest = chains.filter(({ match }) => !matchesAll(match));
@@ -112,6 +133,7 @@ function addressListener(scope: Scope, service: Service, port: ServicePort, addr
 }
 
 function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard, findings: Finding[]): Listener {
+  if (bytes.length === 0) return httpListener(portOf(port), tupleOf(new Set(http)), scope.settings);
   const chains: FilterChain[] = [];
   let last: { readonly chain: FilterChain; readonly service: Service } | undefined;
   for (const { service, port: own } of bytes) {
@@ -129,13 +151,37 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
       else findings.push(cannotTell(service, last.service, port));
     }
   }
-  const origin = [...new Set([...http, ...bytes.map(({ service }) => service)])].map((service): Origin => service.origin);
-  const passesOthers = http.length > 0 && scope.settings.outboundMode === "allow-any";
-  const needsOthers = chains.length > 0 || last !== undefined || passesOthers;
-  const isHttpAlone = chains.length === 0 && last === undefined;
-  if (http.length > 0) chains.push(httpChain(String(port), `outbound_${ANY_ADDRESS}_${port}`, needsOthers, origin));
-  else if (last === undefined) chains.push(...refusedHttpChains(scope));
-  const defaultChain = last?.chain ?? (needsOthers ? unknownChain(scope) : undefined);
+  const services = new Set([...http, ...bytes.map(({ service }) => service)]);
+  return sharedListener(port, { chains, last: last?.chain, hasHttp: http.length > 0, origin: originsOf(services) }, scope.settings);
+}
+
+/** A port on which all services speak HTTP: whoever the client is. */
+const httpListener = part((port: Port, services: Tuple, settings: MeshSettings): Listener => {
+  const origin = originsOf(itemsOf(services) as readonly Service[]);
+  return sameListener(sharedListener(port.number, { chains: [], last: undefined, hasHttp: true, origin }, settings));
+});
+
+function originsOf(services: Iterable<Service>): readonly Origin[] {
+  return [...services].map(({ origin }) => origin);
+}
+
+interface SharedChains {
+  /** What some bytes are told by. */
+  readonly chains: readonly FilterChain[];
+  /** What takes all other bytes; undefined where no service does. */
+  readonly last: FilterChain | undefined;
+  readonly hasHttp: boolean;
+  readonly origin: readonly Origin[];
+}
+
+function sharedListener(port: number, { chains: told, last, hasHttp, origin }: SharedChains, settings: MeshSettings): Listener {
+  const passesOthers = hasHttp && settings.outboundMode === "allow-any";
+  const needsOthers = told.length > 0 || last !== undefined || passesOthers;
+  const isHttpAlone = told.length === 0 && last === undefined;
+  const chains = [...told];
+  if (hasHttp) chains.push(httpChain(String(port), `outbound_${ANY_ADDRESS}_${port}`, needsOthers, origin));
+  else if (last === undefined) chains.push(...refusedHttpChains(settings));
+  const defaultChain = last ?? (needsOthers ? unknownChain(settings) : undefined);
   return outboundListener({
     address: ANY_ADDRESS,
     port,

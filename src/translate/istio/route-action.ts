@@ -2,7 +2,8 @@ import { decodeBase64 } from "../../base/base64.ts";
 import { GRPC_STATUS } from "../../base/grpc-status.ts";
 import { parseDuration } from "../../base/duration.ts";
 import type { CorsPolicy, DirectResponse, FaultInjection, HashPolicy, RedirectAction } from "../../ir/route.ts";
-import type { DestinationRule, TrafficPolicy } from "../../mesh/index.ts";
+import type { TrafficPolicy } from "../../mesh/index.ts";
+import type { Rule } from "./destination-rule.ts";
 import { type HttpRoute, toStringMatch } from "./route-match.ts";
 import { checkRegex } from "./route-regex.ts";
 
@@ -84,7 +85,7 @@ export function toCors(cors: NonNullable<HttpRoute["corsPolicy"]>): CorsPolicy |
 }
 
 /** What a request is hashed by, for the subset and port that it goes to. */
-export function hashPolicyOf(rule: DestinationRule | undefined, subset: string, port: number): HashPolicy | undefined {
+export function hashPolicyOf(rule: Rule | undefined, subset: string, port: number): HashPolicy | undefined {
   if (rule === undefined) return undefined;
   const own = rule.subsets.find(({ name }) => name === subset)?.policy;
   const hash = hashOf(own, port) ?? hashOf(rule.trafficPolicy?.policy, port);
