@@ -1,4 +1,5 @@
 import { parseDuration } from "../base/duration.ts";
+import { Interner } from "../base/intern.ts";
 import { stableHash } from "../base/stable-hash.ts";
 import { refOf, type Resource } from "../model/resource.ts";
 import type { MeshConfigBody, Profile } from "../schema/mesh-config.ts";
@@ -93,8 +94,12 @@ export function resolveMeshSettings(resources: readonly Resource[], options: Mes
       destinationRule: config.defaultDestinationRuleExportTo ?? ["*"],
     },
   };
-  return Object.freeze({ ...settings, hash: stableHash(settings) });
+  const hash = stableHash(settings);
+  return known.get(hash, () => Object.freeze({ ...settings, hash }));
 }
+
+/** Equal settings are one object: what is made with them can be remembered by it. */
+const known = new Interner<MeshSettings>();
 
 function defaultsOf(profile: Profile, config: MeshConfigBody) {
   const strict = profile === "zero-trust";

@@ -1,7 +1,7 @@
 import { cidrContains, isIp, parseCidr } from "../base/cidr.ts";
 import { hostMatches } from "../base/host-match.ts";
 import type { ApplicationAnswer, ApplicationRequest, MeshView, Target, WorkloadRef } from "../evaluate/index.ts";
-import { createMesh, type Finding, type Mesh, toDiagnostics } from "../mesh/index.ts";
+import { createMesh, type Finding, type Mesh, type ResourceEdit, toDiagnostics } from "../mesh/index.ts";
 import { type Diagnostic, formatDiagnostic } from "../model/diagnostic.ts";
 import { formatIdentity } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
@@ -70,10 +70,18 @@ export class TestMesh implements MeshView {
     // The first of two with one name counts.
     const all = [...secrets, ...trusted, ...this.#pods];
     this.#located = new Map(all.toReversed().map((resource) => [formatRef(refOf(resource)), resource]));
-    this.mesh = createMesh(all, { profile: test.profile });
+    this.mesh = like === undefined ? createMesh(all, { profile: test.profile }) : like.mesh.with(this.#editsOf(like));
     this.#byName = new Map(this.workloads.map((workload) => [`${workload.namespace}/${workload.name}`, workload]));
     this.#byAddress = new Map(this.workloads.map((workload) => [workload.address, workload]));
     this.addresses = new TestAddresses(this.mesh);
+  }
+
+  /** What makes another test's mesh this one. */
+  #editsOf(like: TestMesh): readonly ResourceEdit[] {
+    const gone = [...like.#located].flatMap(([key, resource]) =>
+      this.#located.has(key) ? [] : [{ ref: refOf(resource), resource: undefined }],
+    );
+    return [...gone, ...[...this.#located.values()].map((resource) => ({ ref: refOf(resource), resource }))];
   }
 
   workload({ namespace, name }: WorkloadRef): TestWorkload | undefined {

@@ -108,7 +108,8 @@ describe("createTranslator", () => {
     const mesh = createMesh(resources);
     const proxy = sidecar({ namespace: "team-0", name: "service-0-0" });
     const before = translator.translate(mesh, proxy).snapshot;
-    const after = translator.translate(createMesh(withEditedRoute(resources, "9s")), proxy).snapshot;
+    const edits = withEditedRoute(resources, "9s").map((resource) => ({ ref: refOf(resource), resource }));
+    const after = translator.translate(mesh.with(edits), proxy).snapshot;
     const changed = [...after].flatMap(([type, byName]) =>
       [...byName].filter(([name, resource]) => before.get(type)?.get(name) !== resource).map(([name]) => `${type}/${name}`),
     );
@@ -125,7 +126,7 @@ describe("createTranslator", () => {
     if (edited === undefined) throw new Error("no VirtualService");
     const start = partCounts.makes;
     translator.translate(mesh.with([{ ref: refOf(edited), resource: edited }]), proxy);
-    // The VirtualService as it is read, the host that it routes, and the list of all that the proxy is sent.
-    expect(partCounts.makes - start).toBe(3);
+    // The VirtualService as it is read, what it asks of clients and finds of destinations, its host and that encoded, and the list of all.
+    expect(partCounts.makes - start).toBe(6);
   });
 });

@@ -32,7 +32,7 @@ beforeAll(async () => {
     })),
   }));
   run = await runTests([...files, ...planted], { nowMs: Date.now(), engine: "both", lab });
-}, 180_000);
+}, 600_000);
 
 afterAll(async () => {
   await lab?.close();
