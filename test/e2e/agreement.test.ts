@@ -14,7 +14,7 @@ let result: RunResult;
 beforeAll(async () => {
   lab = await startLab(process.env);
   result = await runFuzz(await FuzzLab.open(lab), { seed: SEED, goesOn: (pairs) => pairs < PAIRS });
-}, 120_000);
+}, 600_000);
 afterAll(() => lab.close());
 
 test("evaluator and real Envoys agree on 300 generated requests", () => {
