@@ -175,8 +175,9 @@ describe("an agent with real Envoys", () => {
     const pid = statusOf(agent, "client")?.envoy.pid;
     const newest = { ...spec("client"), localPorts: { "added:80": 31_000 }, localAddresses: { added: "127.70.0.1" } };
     await agent.proxies.put(newest);
+    const told = () => machine.metadata.get("client.shop")?.["KUMIKO_LOCAL_PORTS"];
+    await until("it is told", () => isDeepStrictEqual(told(), newest.localPorts));
     await until("it is connected again", () => statusOf(agent, "client")?.connected);
-    expect(machine.metadata.get("client.shop")).toMatchObject({ KUMIKO_LOCAL_PORTS: { "added:80": 31_000 } });
     expect(statusOf(agent, "client")).toMatchObject({ ready: true, envoy: { pid, restarts: 0 } });
     expect((await fetch(`http://127.0.0.1:${clientPort}/`)).status).toBe(200);
     await agent.close();

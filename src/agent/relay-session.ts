@@ -61,9 +61,12 @@ export class RelaySession {
   readonly #stopWatching: () => void;
   #node: Node | undefined;
   #copy: StreamState | undefined;
+  /** Counts the streams to the control plane; 0 before the first is asked for. */
   #attempt = 0;
   #count = 0;
   #isEnded = false;
+  /** The last attempt to reach the control plane failed. */
+  #isAway = false;
   #isStale = false;
 
   constructor(options: SessionOptions) {
@@ -121,8 +124,6 @@ export class RelaySession {
 
   /** The node's metadata has changed: the control plane hears of it as the first thing of a stream; Envoy's own stream goes on. */
   nodeChanged(): void {
-    if (this.#isEnded || this.#attempt === 0) return;
-    this.#attempt += 1;
     this.#upstream.reopen();
   }
 
@@ -151,15 +152,22 @@ export class RelaySession {
   }
 
   #opening(): readonly Buffer[] {
+    this.#attempt += 1;
     let node = this.#node && vouchedNode(this.#node, this.#options.nodeMetadata());
     const messages: Buffer[] = [];
     for (const subscription of this.#subscriptions.values()) {
-      const message = subscription.open(node);
+      const message = subscription.open(node, this.#onItsWay(subscription.typeUrl));
       if (message === undefined) continue;
       messages.push(message);
       node = undefined;
     }
     return messages;
+  }
+
+  /** What Envoy is about to hold, or to lose: it has been told, and has not answered. */
+  #onItsWay(typeUrl: string): readonly string[] {
+    const messages = [...this.#passed.values()].filter(({ message }) => message.typeUrl === typeUrl).map(({ message }) => message);
+    return messages.flatMap(({ resources, removedResources }) => [...resources.map(({ name }) => name), ...removedResources]);
   }
 
   /** Passes a request on; local names and answers to others than this stream's control plane stay here. */
@@ -168,7 +176,7 @@ export class RelaySession {
     const { typeUrl } = request;
     const subscribe = request.resourceNamesSubscribe.filter((name) => !LOCAL_SECRETS.has(name));
     const unsubscribe = request.resourceNamesUnsubscribe.filter((name) => !LOCAL_SECRETS.has(name));
-    const opened = isFirst ? this.#subscriptions.get(typeUrl)?.open(undefined) : undefined;
+    const opened = isFirst ? this.#subscriptions.get(typeUrl)?.open(undefined, []) : undefined;
     if (isFirst) {
       if (opened !== undefined) this.#upstream.send(opened);
       return;
@@ -222,13 +230,14 @@ export class RelaySession {
 
   #up(): void {
     this.#copy = undefined;
+    this.#isAway = false;
     this.#isStale = false;
     this.#options.observe({ kind: "connected" });
   }
 
   #down(reason: string): void {
-    this.#attempt += 1;
     if (this.#isEnded) return;
+    this.#isAway = true;
     this.#options.observe({ kind: "disconnected", reason });
     this.#serveCopy();
   }
@@ -279,7 +288,7 @@ export class RelaySession {
     this.#own.setOffers(ownOffers(this.#options.secrets));
     this.#write(this.#own, "agent");
     // The first certificate may be what the copy waited for.
-    if (this.#attempt > 1) this.#serveCopy();
+    if (this.#isAway) this.#serveCopy();
   }
 
   #write(state: StreamState, from: "copy" | "agent"): void {

@@ -52,11 +52,15 @@ export class RelaySubscription {
     return this.names.size === 0 ? [] : ["*", ...this.names];
   }
 
-  /** The first request of this type on a new stream; undefined where there is nothing to ask. */
-  open(node: Node | undefined): Buffer | undefined {
+  /**
+   * The first request of this type on a new stream; undefined where there is nothing to ask. Envoy may come to hold what is on its way to it, or
+   * to lose it: said to be held in no version that there is, it is sent again, or taken away.
+   */
+  open(node: Node | undefined, onItsWay: readonly string[]): Buffer | undefined {
     const names = this.asked.filter((name) => !LOCAL_SECRETS.has(name));
     if (names.length === 0 && !this.#wildcard) return undefined;
-    const held = [...this.held].filter(([name]) => !LOCAL_SECRETS.has(name));
+    const perhaps = onItsWay.map((name) => [name, ""] as const);
+    const held = [...this.held, ...perhaps].filter(([name]) => !LOCAL_SECRETS.has(name));
     return encodeRequest({
       ...(node !== undefined && { node }),
       typeUrl: this.typeUrl,

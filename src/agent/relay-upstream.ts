@@ -7,6 +7,8 @@ const same = (bytes: Buffer): Buffer => bytes;
 const FIRST_WAIT_MS = 250;
 /** A control plane that says nothing at all this long counts as unreachable. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** What a stream says first may change many times a second. Each that came up has this long to bring something before the next takes its place. */
+const LEAST_LIFE_MS = 500;
 
 export interface UpstreamOptions {
   /** A new client for each attempt, with the certificate of that time. @throws while there is none */
@@ -30,6 +32,10 @@ export class Upstream {
   #call: Call | undefined;
   #limitMs = 0;
   #retry: NodeJS.Timeout | undefined;
+  #replacement: NodeJS.Timeout | undefined;
+  /** What the present stream said first has changed since. */
+  #isOutdated = false;
+  #upAtMs = 0;
   #isUp = false;
   #isClosed = false;
 
@@ -68,12 +74,14 @@ export class Upstream {
     for (const message of opening()) call.write(message);
   }
 
-  /** Ends the stream and begins the next one at once: what a stream says first has changed. */
+  /**
+   * What a stream says first has changed: the next one takes this one's place as soon as this one has had its time. Without a stream there is
+   * nothing to do: the next one says it.
+   */
   reopen(): void {
-    if (this.#isClosed) return;
-    const call = this.#leave();
-    this.open();
-    call?.cancel();
+    if (this.#call === undefined) return;
+    this.#isOutdated = true;
+    if (this.#isUp) this.#replaceInTime();
   }
 
   /** False where there is no stream; what was said is then part of the next opening. */
@@ -88,13 +96,31 @@ export class Upstream {
     this.#leave()?.cancel();
   }
 
+  #replaceInTime(): void {
+    const leftMs = this.#upAtMs + LEAST_LIFE_MS - performance.now();
+    this.#replacement ??= setTimeout(() => this.#replace(), Math.max(0, leftMs));
+  }
+
+  #replace(): void {
+    const call = this.#leave();
+    this.open();
+    call?.cancel();
+  }
+
   /** Hears nothing more of the stream, and doesn't try again. */
   #leave(): Call | undefined {
     clearTimeout(this.#retry);
     const call = this.#call;
-    this.#call = undefined;
-    this.#isUp = false;
+    this.#ended();
     return call;
+  }
+
+  #ended(): void {
+    clearTimeout(this.#replacement);
+    this.#replacement = undefined;
+    this.#call = undefined;
+    this.#isOutdated = false;
+    this.#isUp = false;
   }
 
   #start(): { readonly call: Call; readonly client: Client } | string {
@@ -109,13 +135,14 @@ export class Upstream {
   #up(): void {
     if (this.#isUp) return;
     this.#isUp = true;
+    this.#upAtMs = performance.now();
     this.#limitMs = 0;
+    if (this.#isOutdated) this.#replaceInTime();
     this.#options.onUp();
   }
 
   #down(reason: string): void {
-    this.#call = undefined;
-    this.#isUp = false;
+    this.#ended();
     const { longestWaitMs, random } = this.#options;
     this.#limitMs = nextBackoff(this.#limitMs, 0, { firstMs: FIRST_WAIT_MS, longestMs: longestWaitMs, steadyMs: Number.POSITIVE_INFINITY });
     this.#retry = setTimeout(() => this.open(), random() * this.#limitMs);

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, credentials, Metadata, ServerCredentials, status, type Server } from "@grpc/grpc-js";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { FAKE_NODE_ID, FakeXdsClient, type FakeXdsClientOptions } from "../testing/fake-xds-client.ts";
 import { until } from "../testing/until.ts";
@@ -49,16 +49,15 @@ function stopControlPlane(): void {
   rmSync(`${folder}/cp.sock`, { force: true });
 }
 
+const connectToControlPlane: RelayOptions["upstream"]["connect"] = () => ({
+  client: new Client(`unix:${folder}/cp.sock`, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 }),
+  metadata: new Metadata(),
+});
+
 async function start(over: Partial<RelayOptions> = {}): Promise<void> {
   relay = await startRelay({
     socketPath: `${folder}/xds.sock`,
-    upstream: {
-      connect: () => ({
-        client: new Client(`unix:${folder}/cp.sock`, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 }),
-        metadata: new Metadata(),
-      }),
-      longestWaitMs: 1000,
-    },
+    upstream: { connect: connectToControlPlane, longestWaitMs: 1000 },
     node: FAKE_NODE_ID,
     secrets: {
       current: (name) => own.get(name),
@@ -198,6 +197,53 @@ describe("the relay", () => {
     client.subscribe("cluster");
     await client.next("cluster");
     expect(service.status().map(({ proxy }) => proxy.labels)).toEqual([{ app: "others" }]);
+  });
+
+  test("metadata that changes on and on costs few streams, each of which has time to say something, and the last counts", async () => {
+    const connect = vi.fn<typeof connectToControlPlane>(connectToControlPlane);
+    await start({ upstream: { connect, longestWaitMs: 1000 } });
+    await startAs(envoy());
+    for (let i = 1; i <= 100; i++) relay.setNodeMetadata({ LABELS: { app: `users-${i}` } });
+    await until("the last is told", () => service.status().some(({ proxy }) => proxy.labels["app"] === "users-100"));
+    expect(connect.mock.calls.length).toBeLessThanOrEqual(3);
+  });
+
+  test("metadata that changes while the control plane is away doesn't shorten the waits for it", async () => {
+    const connect = vi.fn<typeof connectToControlPlane>(() => {
+      throw new Error("away");
+    });
+    await start({ upstream: { connect, longestWaitMs: 60_000 }, random: () => 1 });
+    envoy().subscribe("cluster");
+    await until("a failed attempt", () => relayEvents.some(({ kind }) => kind === "disconnected"));
+    for (let i = 1; i <= 100; i++) relay.setNodeMetadata({ LABELS: { app: `users-${i}` } });
+    expect(connect.mock.calls.length).toBeLessThan(10);
+  });
+
+  test("what was on its way to Envoy when a stream ended is taken away where the next one offers it no longer", async () => {
+    await start();
+    const client = envoy({ acknowledges: false });
+    client.subscribe("cluster");
+    client.subscribe("listener");
+    await client.next("cluster");
+    snapshot = snapshotOf([]);
+    relay.setNodeMetadata({ LABELS: { app: "others" } });
+    client.acknowledge(await client.next("listener"));
+    expect((await client.next("cluster", 1)).removedResources).toEqual(["users"]);
+  });
+
+  test("what was being taken from Envoy when a stream ended is sent again where the next one offers it", async () => {
+    await start();
+    const client = envoy({ acknowledges: false });
+    client.subscribe("cluster");
+    client.acknowledge(await client.next("cluster"));
+    await until("it is acknowledged", () => events.some(({ kind }) => kind === "ack"));
+    const offered = snapshot;
+    snapshot = snapshotOf([]);
+    service.push();
+    expect((await client.next("cluster", 1)).removedResources).toEqual(["users"]);
+    snapshot = offered;
+    relay.setNodeMetadata({ LABELS: { app: "others" } });
+    expect((await client.next("cluster", 2)).resources.map(({ name }) => name)).toEqual(["users"]);
   });
 
   test("ends a stream of garbage and serves the next", async () => {
