@@ -46,3 +46,14 @@ test("more names than addresses: the last of the alphabet get none, until there 
   expect(after.find("50000")).toBeDefined();
   expect([after.find("50001"), moved.has("50000"), moved.has("50001")]).toEqual([undefined, true, false]);
 });
+
+test("more names than addresses: who is moved, or loses its address to a name before it, is said; the others keep what they have", () => {
+  const many = Array.from({ length: 50_000 }, (_, i) => `m${String(i).padStart(5, "0")}`);
+  const { pool } = AddressPool.empty("kubernetes").with(many, []);
+  const gone = many.filter((_, i) => i % 1000 === 0);
+  const { pool: after, moved } = pool.with(["a", ...gone.map((name) => `b${name}`)], gone.slice(1));
+  const differ = many.filter((name) => pool.find(name)?.address !== after.find(name)?.address);
+  expect(after.find("m49999")).toBeUndefined();
+  expect(differ.filter((name) => !moved.has(name))).toEqual([]);
+  expect(many.filter((name) => !moved.has(name) && pool.find(name) !== after.find(name))).toEqual([]);
+});

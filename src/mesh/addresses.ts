@@ -61,9 +61,11 @@ class Draft {
   places: Tree<string>;
   rest: Tree<true>;
   readonly #kind: keyof typeof FIRST;
+  readonly #before: Tree<Allocation>;
 
   constructor(kind: keyof typeof FIRST, names: Tree<Allocation>, places: Tree<string>, rest: Tree<true>) {
     this.#kind = kind;
+    this.#before = names;
     this.names = names;
     this.places = places;
     this.rest = rest;
@@ -97,13 +99,15 @@ class Draft {
   /** Where some got none, the first of the alphabet are those who get one. */
   fill(): void {
     if (this.rest.size === 0) return;
-    const before = this.names;
     const all = [...entriesOf(this.names), ...entriesOf(this.rest)].map(([name]) => name).sort();
     this.names = emptyTree();
     this.places = emptyTree();
     this.rest = treeOf(all.slice(MOST).map((name) => [name, true] as const));
     for (const name of all.slice(0, MOST)) this.#settle(name);
-    for (const name of all) if (lookUp(before, name)?.place === lookUp(this.names, name)?.place) this.moved.delete(name);
+    for (const name of all) {
+      if (lookUp(this.#before, name) === lookUp(this.names, name)) this.moved.delete(name);
+      else this.moved.add(name);
+    }
   }
 
   #settle(name: string): void {
@@ -120,7 +124,9 @@ class Draft {
   #put(name: string, place: number): void {
     this.places = withEntry(this.places, textOf(place), name);
     if (lookUp(this.names, name)?.place === place) return;
-    this.names = withEntry(this.names, name, { address: formatIpv4(FIRST[this.#kind] + OFFSET + place), place });
+    const known = lookUp(this.#before, name);
+    const made = () => ({ address: formatIpv4(FIRST[this.#kind] + OFFSET + place), place });
+    this.names = withEntry(this.names, name, known?.place === place ? known : made());
     this.moved.add(name);
   }
 
