@@ -56,6 +56,27 @@ describe("waits between starts", () => {
     expect(waitsOf(6, () => true)).toEqual([200, 400, 800, 1600, 2000, 2000]);
     expect(waitsOf(8, (start) => start === 7).at(-1)).toBe(2000);
   });
+
+  test("of one that ends in order, and takes its socket away as it does, are short, too", () => {
+    const waits: number[] = [];
+    let isListening = false;
+    const kept = keepRunning({
+      start() {
+        const child = new EventEmitter() as ChildProcess;
+        setTimeout(() => (isListening = true), 100);
+        setTimeout(() => {
+          isListening = false;
+          child.emit("exit", 0, null);
+        }, 2000);
+        return child;
+      },
+      hadComeUp: () => isListening,
+      onEnd: (_how, againInMs) => void waits.push(againInMs),
+    });
+    while (waits.length < 6) vi.advanceTimersToNextTimer();
+    kept.retire();
+    expect(waits).toEqual([200, 400, 800, 1600, 2000, 2000]);
+  });
 });
 
 test("a socket that an earlier program left is not what this one listens on", async () => {

@@ -8,11 +8,14 @@ const ESSENTIAL: Backoff = { firstMs: 200, longestMs: 10_000, steadyMs: 30_000 }
 /** Of one that had come up: with its own start, and the wait of those who connect to it again, it is to be back within 10 s. */
 const SERVED: Backoff = { ...ESSENTIAL, longestMs: 2000 };
 
+/** How often one that runs is looked at. */
+const LOOK_MS = 250;
+
 export interface KeepRunningOptions {
   readonly start: () => ChildProcess;
   /** It started again. */
   readonly onRestart?: () => void;
-  /** Asked when it ended by itself: whether it had come up before. One that had is never kept waiting for long. */
+  /** Asked while it runs and when it ended: whether it has come up. One that had is never kept waiting for long. */
   readonly hadComeUp?: () => boolean;
   /** It ended by itself, and starts again after so long. Returning false leaves it at that. */
   readonly onEnd: (how: string, againInMs: number) => boolean | void;
@@ -33,8 +36,8 @@ export function keepRunning({ start, onRestart, hadComeUp = () => false, onEnd }
   let timer: NodeJS.Timeout | undefined;
   let waitMs = 0;
   let isStopping = false;
-  const again = (how: string, startedAt: number) => {
-    waitMs = nextBackoff(waitMs, performance.now() - startedAt, hadComeUp() ? SERVED : ESSENTIAL);
+  const again = (how: string, startedAt: number, wasUp: boolean) => {
+    waitMs = nextBackoff(waitMs, performance.now() - startedAt, wasUp ? SERVED : ESSENTIAL);
     if (onEnd(how, waitMs) === false) return;
     timer = setTimeout(restart, waitMs);
   };
@@ -42,10 +45,14 @@ export function keepRunning({ start, onRestart, hadComeUp = () => false, onEnd }
     const startedAt = performance.now();
     const started = start();
     child = started;
+    // One that ends in order takes its socket away: what it had been is known from before.
+    let wasUp = false;
+    const look = setInterval(() => (wasUp ||= hadComeUp()), LOOK_MS).unref();
     const ended = (how: string) => {
+      clearInterval(look);
       if (child !== started) return;
       child = undefined;
-      if (!isStopping) again(how, startedAt);
+      if (!isStopping) again(how, startedAt, wasUp || hadComeUp());
     };
     started.once("error", (error) => ended(error.message));
     started.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
@@ -56,7 +63,7 @@ export function keepRunning({ start, onRestart, hadComeUp = () => false, onEnd }
     try {
       run();
     } catch (thrown) {
-      return again(thrown instanceof Error ? thrown.message : String(thrown), startedAt);
+      return again(thrown instanceof Error ? thrown.message : String(thrown), startedAt, false);
     }
     onRestart?.();
   };
@@ -95,9 +102,14 @@ export class ListeningSocket {
     return now !== undefined && now !== this.#before;
   }
 
+  /** Undefined where there is none, or none can be seen: who looks after a process must not end for that. */
   #file(): string | undefined {
-    const found = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    return found === undefined ? undefined : `${found.ino} ${found.ctimeNs}`;
+    try {
+      const { ino, ctimeNs } = statSync(this.#path, { bigint: true });
+      return `${ino} ${ctimeNs}`;
+    } catch {
+      return undefined;
+    }
   }
 }
 
