@@ -80,7 +80,7 @@ export class EnvoyProcess {
 
   start(): void {
     if (this.#isStopped || this.#process !== undefined) return;
-    this.#launch();
+    this.#tryLaunch();
     this.#watch();
   }
 
@@ -122,6 +122,16 @@ export class EnvoyProcess {
   async #ask(path: string): Promise<boolean> {
     const answer = await requestOverSocket(this.#settings.adminSocket, path, { method: "POST", timeoutMs: QUIT_MS }).catch(() => undefined);
     return answer?.status === 200;
+  }
+
+  /** What gets no further than to be started waits like one that ended at once. */
+  #tryLaunch(): void {
+    try {
+      this.#launch();
+    } catch (thrown) {
+      this.#fail(MeshError.from(thrown, "io").message);
+    }
+    if (this.#process === undefined) this.#backoffMs = nextBackoff(this.#backoffMs, 0, NEVER_LIVE);
   }
 
   #launch(): void {
@@ -227,11 +237,7 @@ export class EnvoyProcess {
     }
     if (performance.now() - this.#startedAtMs < this.#backoffMs) return;
     this.#restarts++;
-    try {
-      this.#launch();
-    } catch (thrown) {
-      this.#fail(MeshError.from(thrown, "io").message);
-    }
+    this.#tryLaunch();
   }
 
   async #checkLive(running: ProcessId): Promise<void> {

@@ -65,7 +65,6 @@ export class WorkloadProxy {
   #isDraining = false;
   #isClosed = false;
   #wasReady = false;
-  #startError: string | undefined;
   #saidRefusal: string | undefined;
   #configuredPid: number | undefined;
 
@@ -181,7 +180,7 @@ export class WorkloadProxy {
     const envoy = this.#envoy.state;
     const relay = this.#relay?.status();
     const certificate = this.#keys.current;
-    const error = this.#startError ?? this.#keys.lastError ?? relay?.lastError ?? (envoy.isLive ? undefined : envoy.lastError);
+    const error = this.#keys.lastError ?? relay?.lastError ?? (envoy.isLive ? undefined : envoy.lastError);
     return {
       namespace: spec.namespace,
       name: spec.name,
@@ -226,12 +225,7 @@ export class WorkloadProxy {
   /** Without a certificate there is no Envoy: what it would serve without one is nothing. */
   #startEnvoy(): void {
     if (this.#isClosed || this.#relay === undefined || this.#keys.current === undefined) return;
-    try {
-      this.#envoy.start();
-      this.#startError = undefined;
-    } catch (thrown) {
-      this.#startError = thrown instanceof Error ? thrown.message : String(thrown);
-    }
+    this.#envoy.start();
   }
 
   #noteReadiness(): void {
