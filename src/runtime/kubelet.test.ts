@@ -51,6 +51,18 @@ describe("Kubelet", () => {
     expect(world.log()).toBe("started\n");
   });
 
+  test("however often a proxy changes while the agent fails, it is told once at a time, and in the end the newest", async () => {
+    const putsThatFailed = () => world.told.filter((line) => line === "put failed").length;
+    world.proxyReady = true;
+    world.kubelet.setResources([declare("sleep 60")]);
+    await world.until(() => world.isReady());
+    world.failing = true;
+    for (let i = 0; i < 20; i++) world.kubelet.refresh();
+    expect(putsThatFailed()).toBe(1);
+    world.failing = false;
+    await world.until(() => world.proxies.length === 2);
+  });
+
   test("a process that ends starts again, and counts", async () => {
     world.proxyReady = true;
     world.kubelet.setResources([declare("echo run; exit 3")]);

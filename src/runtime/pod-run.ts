@@ -41,6 +41,8 @@ export class PodRun {
   readonly #retired = new AbortController();
   readonly #reporter: PodReporter;
   #sandbox: Sandbox | undefined;
+  #putting: Promise<void> | undefined;
+  #isPutDue = false;
   #proxyReady: boolean;
   #message = "starting";
   #starting: Promise<void>;
@@ -236,25 +238,35 @@ export class PodRun {
     });
   }
 
-  async #putProxy(sandbox: Sandbox): Promise<void> {
+  /** Tells the agent what the proxy is. What changes while that takes is told after it, once for all changes. */
+  #putProxy(sandbox: Sandbox): Promise<void> {
+    this.#isPutDue = true;
+    this.#putting ??= this.#putWhileDue(sandbox).finally(() => (this.#putting = undefined));
+    return this.#putting;
+  }
+
+  async #putWhileDue({ address, proxyLaunch }: Sandbox): Promise<void> {
     const { pod } = this;
-    const { ports, resolver } = this.#around;
-    await this.#retry("proxy", () =>
-      this.#around.agent.put({
-        type: pod.capture === "gateway" ? "router" : "sidecar",
-        name: pod.name,
-        namespace: pod.namespace,
-        addresses: [sandbox.address],
-        labels: pod.labels,
-        serviceAccount: pod.serviceAccount,
-        cluster: "Kubernetes",
-        network: "",
-        locality: "",
-        launch: sandbox.proxyLaunch,
-        ...ports.proxy(pod),
-        ...(resolver !== undefined && { resolver }),
-      }),
-    );
+    const { agent, ports, resolver } = this.#around;
+    while (this.#isPutDue && !this.isStopping) {
+      await this.#retry("proxy", () => {
+        this.#isPutDue = false;
+        return agent.put({
+          type: pod.capture === "gateway" ? "router" : "sidecar",
+          name: pod.name,
+          namespace: pod.namespace,
+          addresses: [address],
+          labels: pod.labels,
+          serviceAccount: pod.serviceAccount,
+          cluster: "Kubernetes",
+          network: "",
+          locality: "",
+          launch: proxyLaunch,
+          ...ports.proxy(pod),
+          ...(resolver !== undefined && { resolver }),
+        });
+      });
+    }
   }
 
   get #leftMs(): number {
