@@ -1,6 +1,6 @@
 /**
  * A *part*: a pure function of frozen objects, remembered by the identity of its arguments. It is the only cache of the core
- * ([decision 15](../../docs/decisions/0015-parts.md)). What the function can see *is* its key, so that no key can forget an input, and a result
+ * ([decision 15](../../docs/decisions/0015-parts-and-persistent-indexes.md)). What the function can see *is* its key, so that no key can forget an input, and a result
  * goes when one of its arguments is held by nobody any more.
  *
  * `make` reads its arguments and constants of its module, nothing else; a number or a text comes inside an object that is made once for it

@@ -60,7 +60,8 @@ export class LiveMesh {
 
   observe(event: XdsEvent): void {
     this.records.observe(event);
-    if (event.kind === "disconnected") this.#problems.delete(`${event.proxy.namespace}/${event.proxy.name}`);
+    if (event.kind === "disconnected" && !this.records.isConnected(event.proxy))
+      this.#problems.delete(`${event.proxy.namespace}/${event.proxy.name}`);
     const line = this.#describe(event);
     if (line !== undefined) this.#options.say(line);
   }

@@ -32,6 +32,8 @@ export interface ProxyRecordsOptions {
 export class ProxyRecords {
   readonly #options: ProxyRecordsOptions;
   readonly #records = new Map<string, ProxyRecord>();
+  /** How many streams a proxy has: one that comes back may be there before its last stream is seen to have ended. */
+  readonly #streams = new Map<string, number>();
   readonly #nacks = new Map<string, Nack>();
 
   constructor(options: ProxyRecordsOptions) {
@@ -44,6 +46,7 @@ export class ProxyRecords {
     const key = `${proxy.namespace}/${proxy.name}`;
     switch (event.kind) {
       case "connected":
+        this.#streams.set(key, (this.#streams.get(key) ?? 0) + 1);
         this.#records.set(key, { proxy, acknowledgedAt: this.#records.get(key)?.acknowledgedAt ?? this.#options.now() });
         break;
       case "ack":
@@ -59,10 +62,15 @@ export class ProxyRecords {
         });
         break;
       case "disconnected":
-        for (const refused of [...this.#nacks.keys()]) if (refused.startsWith(`${key} `)) this.#nacks.delete(refused);
+        this.#disconnected(key);
         break;
       default:
     }
+  }
+
+  /** The proxy has a stream. */
+  isConnected({ namespace, name }: Pick<Proxy, "namespace" | "name">): boolean {
+    return this.#streams.has(`${namespace}/${name}`);
   }
 
   find(namespace: string, name: string): ProxyRecord | undefined {
@@ -84,6 +92,13 @@ export class ProxyRecords {
     const origin = this.#originOf({ proxy: event.proxy, type: event.type, names, message: event.message });
     const position = origin === undefined ? undefined : this.#options.locate(origin);
     return `proxy ${event.proxy.namespace}/${event.proxy.name} refused ${event.type} ${names.join(", ")}: ${event.message}${position === undefined ? "" : ` (${formatPosition(position)})`}`;
+  }
+
+  #disconnected(key: string): void {
+    const left = (this.#streams.get(key) ?? 1) - 1;
+    if (left > 0) return void this.#streams.set(key, left);
+    this.#streams.delete(key);
+    for (const refused of [...this.#nacks.keys()]) if (refused.startsWith(`${key} `)) this.#nacks.delete(refused);
   }
 
   #toDiagnostic(nack: Nack): Diagnostic {

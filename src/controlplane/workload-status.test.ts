@@ -20,3 +20,21 @@ test.each([1, 10, 100])("law: the status of %i proxies asks for that of the stre
   expect(statuses.map(({ name, config }) => `${name} ${config.kind}`)).toEqual(proxies.map(({ name }) => `${name} pending`));
   expect(asked).toBe(1);
 });
+
+test("of two streams of one proxy the later counts: the other is of a connection that is about to end", async () => {
+  const live = new LiveMesh({ onChange: () => {}, say: () => {} });
+  const proxy = sidecar({ name: "users-1" });
+  const peer = { transport: "unix" as const, identity: undefined, address: "unix:" };
+  live.observe({ kind: "connected", proxy, peer });
+  const streamOf = (isSynced: boolean) => {
+    const type = { type: "cluster", subscribed: "*", held: 1, acknowledged: "1", refused: [], lastError: "", isSynced };
+    return { proxy, peer, connectedAtMs: 0, types: [type], isHeldBack: false };
+  };
+  const kindOf = async (...synced: readonly boolean[]) => {
+    const xds = { status: () => synced.map(streamOf) } as unknown as XdsService;
+    const [status] = await listWorkloads({ live, xds, trustDomain: "cluster.local", agentSocket: "/nowhere" });
+    return status?.config.kind;
+  };
+  expect([await kindOf(false, true), await kindOf(true, false)]).toEqual([await kindOf(true), await kindOf(false)]);
+  expect(await kindOf(true)).not.toBe(await kindOf(false));
+});

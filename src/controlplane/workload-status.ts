@@ -29,13 +29,8 @@ interface AgentProxy extends Name {
 /** One line for each workload, as xDS, the agent and the runtime see it together: also a Pod whose proxy isn't there, or that has none. */
 export async function listWorkloads(parts: WorkloadStatusParts): Promise<readonly ProxyStatus[]> {
   const ofAgent = new Map((await askAgent(parts.agentSocket)).map((proxy) => [keyOf(proxy), proxy]));
-  // The status of all streams is one pass over what each of them holds. Of two streams of one proxy the first counts.
-  const ofXds = new Map(
-    parts.xds
-      .status()
-      .toReversed()
-      .map((live) => [keyOf(live.proxy), live]),
-  );
+  // The status of all streams is one pass over what each of them holds. Of two streams of one proxy the later counts: the other is about to end.
+  const ofXds = new Map(parts.xds.status().map((live) => [keyOf(live.proxy), live]));
   const pods = new Map(podsOf(parts.live).map((pod) => [keyOf(pod.metadata), pod]));
   const names = new Map<string, Name>();
   for (const { proxy } of parts.live.records.all()) names.set(keyOf(proxy), proxy);
