@@ -294,7 +294,8 @@ describe("an agent with real Envoys", () => {
     await agent.proxies.put(spec("server"));
     const { envoy } = await until("ready", () => (statusOf(agent, "server")?.ready === true ? statusOf(agent, "server") : undefined));
     expect(await agent.proxies.remove("shop", "server")).toBe(true);
-    expect(existsSync(`/proc/${envoy.pid}`)).toBe(false);
+    // One that has ended stands there until its parent has heard of it.
+    await until("no process is left", () => !existsSync(`/proc/${envoy.pid}`));
     expect(readdirSync(join(machine.dir, "run", "p"))).toEqual([]);
     expect(readdirSync(join(machine.dir, "state", "proxies", "shop_server"))).toEqual(["envoy.log"]);
   });
