@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -286,6 +287,24 @@ describe("an agent with real Envoys", () => {
     await until("it is under way", async () => isDeepStrictEqual(await agent.proxies.readOpenWork("shop", "client"), open));
     await agent.close({ stopProxies: true, drainMs: 60_000 });
     expect(await said).toMatch(/^HTTP\/1.1 503 /);
+  });
+
+  test("a proxy that could not be started is started by the next try", async () => {
+    const machine = await startMachine();
+    const agent = await startTestAgent(machine, { "server.shop": mtlsServer(await freePort(), id("client")) });
+    const short = createHash("sha256").update("shop/server").digest("hex").slice(0, 8);
+    const inTheWay = join(machine.dir, "run", "p", short, "xds.sock");
+    const putInVain = async () => {
+      mkdirSync(inTheWay, { recursive: true, mode: 0o700 });
+      await expect(agent.proxies.put(spec("server"))).rejects.toThrow("xds.sock");
+    };
+    await putInVain();
+    expect(await agent.proxies.remove("shop", "server")).toBe(true);
+    expect(agent.proxies.list()).toEqual([]);
+    await putInVain();
+    rmSync(inTheWay, { recursive: true });
+    await agent.proxies.put(spec("server"));
+    await until("ready", () => statusOf(agent, "server")?.ready);
   });
 
   test("a removed proxy leaves no process, socket or key behind", async () => {

@@ -105,12 +105,13 @@ class Proxies implements ControlActions {
   async put(spec: ProxySpec): Promise<ProxyStatus> {
     return await this.#inTurn(keyOf(spec.namespace, spec.name), async () => {
       const existing = this.#proxies.get(keyOf(spec.namespace, spec.name));
-      if (existing !== undefined && isSame(fixedPart(existing.spec), fixedPart(spec))) {
+      const isKept = existing !== undefined && isSame(fixedPart(existing.spec), fixedPart(spec));
+      if (isKept && existing.isStarted) {
         if (!isSame(existing.spec, spec)) this.#change(existing, spec);
         return existing.status;
       }
       // Envoy's node can't be changed while it runs.
-      await existing?.remove();
+      if (!isKept) await existing?.remove();
       return (await this.#open(spec)).status;
     });
   }
@@ -166,7 +167,13 @@ class Proxies implements ControlActions {
     });
     this.#keep(spec);
     this.#proxies.set(key, proxy);
-    await proxy.start();
+    try {
+      await proxy.start();
+    } catch (thrown) {
+      // The next try begins anew.
+      await proxy.release();
+      throw thrown;
+    }
     return proxy;
   }
 

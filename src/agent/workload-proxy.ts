@@ -62,6 +62,7 @@ export class WorkloadProxy {
   readonly #link: ControlPlaneLink;
   readonly #envoy: EnvoyProcess;
   #relay: Relay | undefined;
+  #isStarted = false;
   #isDraining = false;
   #isClosed = false;
   #wasReady = false;
@@ -134,7 +135,13 @@ export class WorkloadProxy {
       cacheFile: join(stateDir, "configuration.cache"),
       observe: (event) => this.#relayEvent(event),
     });
+    this.#isStarted = true;
     this.#startEnvoy();
+  }
+
+  /** Its start came to its end; where it didn't, it does nothing any more. */
+  get isStarted(): boolean {
+    return this.#isStarted;
   }
 
   /** Leaves Envoy running for the next agent. */
