@@ -17,17 +17,22 @@ export interface NamedFile {
   readonly isFolderToo: boolean;
 }
 
-const FILES_OR_FOLDERS = ["resources", "bases", "components", "transformers", "generators", "validators"];
+const FILES_OR_FOLDERS = ["resources", "bases", "components"];
+/** Plugins' settings, which may stand there themselves. */
+const PLUGINS = ["transformers", "generators", "validators"];
 
-/** All that it names, in fields that are rendered and in those that only kustomize knows. */
+/**
+ * All that it names, in fields that are rendered and in those that only kustomize knows. kustomize reads a field's name whatever its letters' case:
+ * what it would take in must not be overlooked.
+ */
 export function namedFiles(value: Fields): readonly NamedFile[] {
-  const named = FILES_OR_FOLDERS.flatMap((field) =>
-    each(value, field).map(([name, path]) => ({ name: textOf(name), path, isFolderToo: true })),
-  );
+  const named = FILES_OR_FOLDERS.flatMap((field) => each(value, field)).map(([name, path]) => ({ name: textOf(name), path }));
+  const plugins = PLUGINS.flatMap((field) => each(value, field)).map(([name, path]) => ({ name: textOf(name), path }));
   const files = [
     ...["patchesStrategicMerge", "crds", "configurations"].flatMap((field) => each(value, field)),
     ...["patches", "patchesJson6902", "replacements"].flatMap((field) =>
-      each(value, field).flatMap(([entry, path]) => part(entry, "path", path)),
+      // Once, patches were a list of files.
+      each(value, field).flatMap(([entry, path]): readonly Found[] => (isFields(entry) ? part(entry, "path", path) : [[entry, path]])),
     ),
     ...["configMapGenerator", "secretGenerator"].flatMap((field) =>
       each(value, field).flatMap(([entry, path]) => generatorFiles(entry, path)),
@@ -36,24 +41,42 @@ export function namedFiles(value: Fields): readonly NamedFile[] {
       ...part(entry, "valuesFile", path),
       ...parts(entry, "additionalValuesFiles", path),
     ]),
-    ...part(value["openapi"], "path", ["openapi"]),
-  ].map(([name, path]) => ({ name: textOf(name), path, isFolderToo: false }));
-  // Some may hold the text itself.
-  return [...named, ...files].filter(({ name }) => name !== "" && !name.includes("\n"));
+    ...part(value, "openapi", []).flatMap(([openapi, path]) => part(openapi, "path", path)),
+  ].map(([name, path]) => ({ name: textOf(name), path }));
+  const isText = ({ name }: { readonly name: string }) => name.includes("\n");
+  return [
+    ...named.map((one) => ({ ...one, isFolderToo: true })),
+    ...plugins.filter((one) => !isText(one)).map((one) => ({ ...one, isFolderToo: true })),
+    ...files.filter((one) => !isText(one)).map((one) => ({ ...one, isFolderToo: false })),
+  ].filter(({ name }) => name !== "");
 }
 
 type Found = readonly [value: unknown, path: JsonPath];
 
-function each(value: Fields, field: string): readonly Found[] {
-  return listOf(value[field]).map((item, i) => [item, [field, i]]);
+/** Whether a key is that field, as Go's JSON compares names: letters that differ in case alone are the same. */
+export function isField(key: JsonPath[number] | undefined, name: string): boolean {
+  return typeof key === "string" && folded(key) === folded(name);
+}
+
+function fieldsNamed(value: unknown, name: string): readonly Found[] {
+  if (!isFields(value)) return [];
+  return Object.entries(value).flatMap(([key, field]): readonly Found[] => (isField(key, name) ? [[field, [key]]] : []));
+}
+
+function folded(name: string): string {
+  return name.toLowerCase().toUpperCase();
+}
+
+function each(value: unknown, field: string): readonly Found[] {
+  return parts(value, field, []);
 }
 
 function part(entry: unknown, field: string, path: JsonPath): readonly Found[] {
-  return isFields(entry) && entry[field] !== undefined ? [[entry[field], [...path, field]]] : [];
+  return fieldsNamed(entry, field).flatMap(([value, at]): readonly Found[] => (value === undefined ? [] : [[value, [...path, ...at]]]));
 }
 
 function parts(entry: unknown, field: string, path: JsonPath): readonly Found[] {
-  return isFields(entry) ? listOf(entry[field]).map((item, i) => [item, [...path, field, i]]) : [];
+  return fieldsNamed(entry, field).flatMap(([value, at]) => listOf(value).map((item, i): Found => [item, [...path, ...at, i]]));
 }
 
 function generatorFiles(entry: unknown, path: JsonPath): readonly Found[] {

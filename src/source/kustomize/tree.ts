@@ -10,7 +10,7 @@ import { findPlace } from "../place.ts";
 import { isFault } from "../plain.ts";
 import { stampOf } from "../stamp.ts";
 import { type Layer, mistaken, remote } from "./layer.ts";
-import { KUSTOMIZATION, namedFiles } from "./named-files.ts";
+import { isField, KUSTOMIZATION, namedFiles } from "./named-files.ts";
 import { isFields, textOf } from "./values.ts";
 
 /** Everything that a kustomization takes in, without the texts. */
@@ -96,9 +96,13 @@ interface Named {
 /** `https://…`, `git@…`, `host/owner/repository?ref=…`: what kustomize would fetch. */
 const REMOTE = /^(\w+::|\w+:\/\/|[\w.-]+@[\w.-]+:)|^(github|gitlab|bitbucket)\.\w+[/:]|\?(ref|version|timeout|submodules)=|\/\/.*\?/;
 
+const URL = /^\w+:\/\//;
+
 async function visitNamed(layer: Layer, { name, path, isFolderToo }: Named, walk: Walk): Promise<void> {
   const target = resolve(layer.folder, name);
   const fail = (message: string) => void walk.diagnostics.push(mistaken(layer, path, message));
+  // kustomize asks the network for it even where a file on this machine has the same name.
+  if (URL.test(name)) return void walk.diagnostics.push(remote(layer, path, name));
   try {
     const found = await stat(target);
     if (found.isFile()) {
@@ -124,6 +128,9 @@ async function visitBase(
 ): Promise<void> {
   const fail = (message: string) => void walk.diagnostics.push(mistaken(layer, path, message));
   walk.folders.add(target);
+  // kustomize counts from where links lead to.
+  if ((await realpath(target)) !== (await realpath(resolve(await realpath(layer.folder), name))))
+    return fail(`${name} leads elsewhere, since ${layer.folder} is a link to ${await realpath(layer.folder)}: name that folder itself`);
   if (walk.open.has(target)) return fail(`${name} leads back to itself`);
   if (walk.open.size > LIMITS.folderDepth) return fail(`bases stand on each other more than ${LIMITS.folderDepth} levels deep`);
   const names = (await readdir(target)).filter((entry) => KUSTOMIZATION.test(entry));
@@ -131,7 +138,7 @@ async function visitBase(
   if (first === undefined) return fail(`${name} has no kustomization.yaml`);
   if (names.length > 1) return fail(`${name} has several kustomizations: ${names.join(", ")}`);
   const base = walk.layers.get(target) ?? (await visitLayer(join(target, first), walk));
-  const isComponent = path[0] === "components";
+  const isComponent = isField(path[0], "components");
   if (base !== undefined && base.isComponent !== isComponent)
     fail(isComponent ? `${name} is no component` : `${name} is a component: name it under components`);
 }

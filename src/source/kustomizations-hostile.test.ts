@@ -1,0 +1,73 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { formatRef, refOf } from "../model/resource.ts";
+import { readFiles } from "./file-source.ts";
+
+let dir = "";
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "kumiko-hostile-"));
+  vi.stubEnv("PATH", "");
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(dir, { recursive: true });
+});
+
+const write = async (name: string, text: string) => {
+  await mkdir(dirname(join(dir, name)), { recursive: true });
+  await writeFile(join(dir, name), text);
+};
+const account = (name: string) => `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ${name}}\n`;
+const read = async (folder = "") => {
+  const { resources, diagnostics } = await readFiles([join(dir, folder)]);
+  return {
+    names: resources.map((resource) => formatRef(refOf(resource))).toSorted(),
+    told: diagnostics.map(({ severity, message }) => `${severity} ${message}`.replaceAll(`${dir}/`, "")),
+  };
+};
+
+describe("what kustomize would take in is seen", () => {
+  test("whatever the case of a field's name, letters beyond ASCII included", async () => {
+    for (const [folder, field] of Object.entries({ k: "Resources", l: "re\u017fources", m: "BASES" })) {
+      await write(`${folder}/kustomization.yaml`, `${field}: [https://example.com/x]\n`);
+      expect((await read(folder)).told).toEqual([expect.stringContaining("https://example.com/x would have to be fetched")]);
+    }
+    await write("n/kustomization.yaml", "ConfigMapGenerator: [{name: a, Files: [b=https://example.com/y]}]\n");
+    expect((await read("n")).told).toEqual([expect.stringContaining("https://example.com/y would have to be fetched")]);
+  });
+
+  test("a URL is one even where a file is called like it", async () => {
+    await write("kustomization.yaml", "resources: [http://127.0.0.1:9/a.yaml]\n");
+    await write("http:/127.0.0.1:9/a.yaml", account("a"));
+    expect((await read()).told).toEqual([expect.stringContaining("http://127.0.0.1:9/a.yaml would have to be fetched")]);
+  });
+
+  test("a base in a folder whose name has a line break", async () => {
+    await write("kustomization.yaml", 'resources: ["a\\nb"]\n');
+    await write("a\nb/kustomization.yaml", "resources: [https://example.com/x]\n");
+    expect((await read()).told).toEqual([expect.stringContaining("would have to be fetched")]);
+  });
+
+  test("a base is what it is from where links lead to, or none", async () => {
+    await write("real/deep/kustomization.yaml", "resources: [../base]\n");
+    await write("real/base/kustomization.yaml", "resources: [https://example.com/x]\n");
+    await write("base/kustomization.yaml", "resources: [a.yaml]\n");
+    await write("base/a.yaml", account("a"));
+    await symlink(join(dir, "real/deep"), join(dir, "linked"));
+    await write("top/kustomization.yaml", "resources: [../linked]\n");
+    const { names, told } = await read("top");
+    expect(names).toEqual([]);
+    expect(told).toEqual([expect.stringMatching(/^error \.\.\/base leads elsewhere, since linked is a link to real\/deep/)]);
+  });
+
+  test("patches that are a list of files are no resources", async () => {
+    await write("kustomization.yaml", "resources: [a.yaml]\npatches: [p.yaml]\n");
+    await write("a.yaml", account("a"));
+    await write("p.yaml", account("p"));
+    expect((await read()).names).toEqual([]);
+  });
+});
