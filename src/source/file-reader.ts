@@ -1,7 +1,7 @@
+import { resolve } from "node:path";
 import { formatRef, type LocatedResource, refOf } from "../model/resource.ts";
 import { type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
-import { readContent, recallContent } from "./content.ts";
-import { mayGoOn } from "./cut-off.ts";
+import { readContent, recallContent, recallTakes } from "./content.ts";
 import { EMPTY_FILE, type FileMemory, keepFile, updateFile } from "./file-memory.ts";
 import type { Kept, KeptResources } from "./kept-resources.ts";
 import type { LastGoodTexts } from "./last-good.ts";
@@ -32,6 +32,10 @@ interface KnownFile extends FileName {
   readonly stamp: string;
   /** Where its resources were written, if elsewhere: what becomes of it becomes of those. */
   readonly inputs: readonly string[];
+  /** Files that belong to it, where it is rendered; absolute paths. */
+  readonly takes: ReadonlySet<string>;
+  /** When it is to be read again although nothing has changed. */
+  readonly againMs?: number;
   /** As it was last read; undefined where it could not be. */
   readonly text: string | undefined;
   /** As it was when it last could be used. */
@@ -84,17 +88,26 @@ export class FileReader {
   async read(): Promise<Reading> {
     const listing = await listFiles(this.#options.paths, this.#layers);
     if (this.#isFirst) await this.#recall(listing);
+    const rendered = new Map<string, KnownFile>();
+    for (const found of listing.files) if (found.render !== undefined) rendered.set(fileKey(found), await this.#readFile(found));
+    const missing = this.#findMissing(listing);
+    // What goes on as it was is made of them still: as they are they would say something else.
+    const taken = new Set([...rendered.values(), ...missing.values()].flatMap(({ takes }) => [...takes]));
     const files = new Map<string, KnownFile>();
-    for (const found of listing.files) files.set(fileKey(found), await this.#readFile(found));
-    this.#keepMissing(files, listing);
-    return await this.#settle(files, listing);
+    for (const found of listing.files) {
+      const key = fileKey(found);
+      if (found.render === undefined && found.isNamed !== true && taken.has(resolve(found.path))) continue;
+      files.set(key, rendered.get(key) ?? (await this.#readFile(found)));
+    }
+    return await this.#settle(new Map([...files, ...missing]), listing);
   }
 
   async #settle(files: Map<string, KnownFile>, listing: Listing): Promise<Reading> {
     const before = this.#guarded;
     const resources = new Map(before.resources.map((resource) => [keyOf(resource), resource]));
     const merged = mergeDeclared(partsOf(files), { resources, contested: this.#contested });
-    const fates = fatesOf(files.values());
+    const gone = [...this.#files].flatMap(([key, file]) => (files.has(key) ? [] : [file]));
+    const fates = fatesOf(files.values(), gone);
     const guarded = guardRemovals(before, merged.resources, (file) => fates.get(file) ?? "gone");
     const diagnostics = [...listing.diagnostics, ...describeHeld(guarded.held), ...merged.diagnostics];
     const complaints = JSON.stringify([
@@ -173,7 +186,16 @@ export class FileReader {
       const text = files.has(fileKey(name)) ? undefined : await lastGood?.read(name);
       if (text === undefined) continue;
       const memory = updateFile(EMPTY_FILE, recallContent(text, name));
-      files.set(fileKey(name), { ...name, stamp: "", inputs: placesOf(memory), text: undefined, goodText: text, memory, fate: "goes-on" });
+      files.set(fileKey(name), {
+        ...name,
+        stamp: "",
+        inputs: placesOf(memory),
+        takes: recallTakes(text, name),
+        text: undefined,
+        goodText: text,
+        memory,
+        fate: "goes-on",
+      });
     }
     const { held, contested } = (await kept?.read()) ?? { held: [], contested: [] };
     const inputs = new Set([...files.values()].flatMap((file) => file.inputs));
@@ -192,43 +214,64 @@ export class FileReader {
   async #readFile(found: FoundFile): Promise<KnownFile> {
     const { stamp } = found;
     const known = this.#files.get(fileKey(found));
-    if (known?.stamp === stamp && known.waiting === undefined) return known;
+    const startMs = performance.now();
+    if (known?.stamp === stamp && known.waiting === undefined && !(startMs >= (known.againMs ?? Infinity))) return known;
     const { memory: before, goodText } = known ?? { memory: EMPTY_FILE, goodText: undefined };
-    const { text, documents, diagnostics } = await readContent(found, goodText ?? "");
+    const { text, documents, diagnostics, mayGoOn, takes, mayPass } = await readContent(found, goodText ?? "");
     const name = { ...nameOf(found), stamp };
     if (text !== undefined && known !== undefined && text === known.text) return withoutWaiting(known, stamp);
     if (diagnostics.length > 0) {
-      const memory = keepFile(before, found.path, diagnostics);
-      return { ...name, inputs: known?.inputs ?? [], goodText, fate: "goes-on", memory, text };
+      const kept = keepFile(before, found.path, diagnostics);
+      const again = mayPass && { againMs: againAfter(startMs, this.#options.quietMs) };
+      const memory = known !== undefined && hasSameWords(known.memory, kept) ? known.memory : kept;
+      return { ...name, inputs: known?.inputs ?? [], takes: known?.takes ?? takes, goodText, fate: "goes-on", memory, text, ...again };
     }
     const memory = updateFile(before, documents);
     const good = text ?? "";
-    const waiting = known === undefined || this.#isFirst ? undefined : this.#waitFor(known, { stamp, text: good, memory });
+    const waiting = known === undefined || this.#isFirst ? undefined : this.#waitFor(known, { stamp, mayGoOn, memory });
     if (known !== undefined && waiting !== undefined) return { ...known, waiting };
-    return { ...name, inputs: placesOf(memory), text, goodText: good, memory, fate: fateOf(before, memory) };
+    return { ...name, inputs: placesOf(memory), takes, text, goodText: good, memory, fate: fateOf(before, memory) };
   }
 
-  #waitFor(known: KnownFile, { stamp, text, memory }: { stamp: string; text: string; memory: FileMemory }): KnownFile["waiting"] {
+  #waitFor(known: KnownFile, { stamp, mayGoOn, memory }: { stamp: string; mayGoOn: boolean; memory: FileMemory }): KnownFile["waiting"] {
     const now = new Set(memory.resources.map(keyOf));
     const leaving = new Set(known.memory.resources.map(keyOf).filter((key) => !now.has(key)));
-    if (leaving.size === 0 && !mayGoOn(text, known.goodText ?? "")) return undefined;
+    if (leaving.size === 0 && !mayGoOn) return undefined;
     const sinceMs = known.waiting?.stamp === stamp ? known.waiting.sinceMs : performance.now();
     return performance.now() - sinceMs >= this.#options.quietMs ? undefined : { stamp, sinceMs, leaving };
   }
 
   /** A folder that can't be read has not lost its files, and one that an editor is about to put back is not gone. */
-  #keepMissing(files: Map<string, KnownFile>, { outOfSight }: Listing): void {
+  #findMissing({ files: listed, outOfSight, unclear }: Listing): ReadonlyMap<string, KnownFile> {
+    const keys = new Set(listed.map(fileKey));
+    const missing = new Map<string, KnownFile>();
     for (const [key, known] of this.#files) {
-      if (files.has(key)) continue;
-      const isHidden = outOfSight.some((hidden) => isBelow(known.path, hidden));
+      if (keys.has(key)) continue;
+      const isHidden =
+        outOfSight.some((hidden) => isBelow(known.path, hidden)) || unclear.some((path) => isBelow(resolve(known.path), path));
       const sinceMs = known.waiting?.stamp === GONE ? known.waiting.sinceMs : performance.now();
-      if (isHidden) files.set(key, withoutWaiting(known, ""));
+      if (isHidden) missing.set(key, withoutWaiting(known, ""));
       else if (!this.#isFirst && performance.now() - sinceMs < this.#options.quietMs) {
         const leaving = new Set(known.memory.resources.map(keyOf));
-        files.set(key, { ...known, stamp: "", waiting: { stamp: GONE, sinceMs, leaving } });
+        missing.set(key, { ...known, stamp: "", waiting: { stamp: GONE, sinceMs, leaving } });
       }
     }
+    return missing;
   }
+}
+
+/** What the machine was short of may be there again; what takes long is not tried all the time. */
+const LEAST_PAUSES = 10;
+const PAUSE_SHARE = 10;
+
+function againAfter(startMs: number, quietMs: number): number {
+  const nowMs = performance.now();
+  return nowMs + Math.max(LEAST_PAUSES * quietMs, PAUSE_SHARE * (nowMs - startMs));
+}
+
+function hasSameWords(one: FileMemory, other: FileMemory): boolean {
+  const words = ({ diagnostics }: FileMemory) => JSON.stringify(diagnostics.map(({ message, position }) => [message, position]));
+  return one.resources === other.resources && words(one) === words(other);
 }
 
 function placesOf({ resources }: FileMemory): readonly string[] {
@@ -249,11 +292,13 @@ function isBelow(file: string, path: string): boolean {
 }
 
 /** Of those that a file which is read for several namespaces has, the first of these counts. */
-const FATES: readonly Fate[] = ["empty", "unclear", "goes-on"];
+const FATES: readonly Fate[] = ["empty", "gone", "unclear", "goes-on"];
 
-function fatesOf(files: Iterable<KnownFile>): ReadonlyMap<string, Fate> {
+/** @param gone what was rendered of them is gone, though they themselves may not be */
+function fatesOf(files: Iterable<KnownFile>, gone: readonly KnownFile[]): ReadonlyMap<string, Fate> {
   const fates = new Map<string, Fate>();
-  for (const { path, inputs, fate } of files)
+  const rendered = gone.filter(({ takes }) => takes.size > 0).map((file) => ({ ...file, fate: "gone" as const }));
+  for (const { path, inputs, fate } of [...files, ...rendered])
     for (const place of new Set([path, ...inputs])) {
       const other = fates.get(place);
       fates.set(place, other === undefined ? fate : (FATES.find((one) => one === fate || one === other) ?? fate));

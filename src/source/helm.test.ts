@@ -93,6 +93,60 @@ describe("a program in helm's place", () => {
   });
 });
 
+describe("what helm prints", () => {
+  const printing = async (text: string) => {
+    await chart("web");
+    await write("bin/helm", `#!/bin/sh\ncat ${dir}/printed\n`);
+    await chmod(join(dir, "bin/helm"), 0o755);
+    await write("printed", text);
+    vi.stubEnv("PATH", `${dir}/bin:/usr/bin:/bin`);
+  };
+  const ACCOUNT_A = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n";
+
+  test("a list's items are in the path's namespace", async () => {
+    await printing(
+      `---\n# Source: web/templates/account.yaml\napiVersion: v1\nkind: List\nitems: [${JSON.stringify({ kind: "ServiceAccount", apiVersion: "v1", metadata: { name: "a" } })}]\n`,
+    );
+    expect(await read({ path: join(dir, "web"), namespace: "shop" })).toMatchObject({
+      told: [],
+      shown: [expect.stringContaining("ServiceAccount/shop/a web/templates/account.yaml")],
+    });
+  });
+
+  test("beside it other files of its folder are read as they are", async () => {
+    await printing(`---\n# Source: web/templates/account.yaml\n${ACCOUNT_A}`);
+    await write("web/extra.yaml", ACCOUNT_A.replace("name: a", "name: b"));
+    expect((await read(join(dir, "web"))).shown).toEqual([
+      "ServiceAccount/default/a web/templates/account.yaml:4",
+      "ServiceAccount/default/b web/extra.yaml:1",
+    ]);
+  });
+
+  test("a source that is no file of the chart is not believed", async () => {
+    await write("other.yaml", ACCOUNT_A);
+    await printing(`---\n# Source: web/../other.yaml\n${ACCOUNT_A}`);
+    expect((await read(join(dir, "web"))).shown).toEqual(["ServiceAccount/default/a web/Chart.yaml:1"]);
+  });
+
+  test("what is no resource is an error", async () => {
+    await printing(`---\n# Source: web/templates/account.yaml\njust words\n---\n${ACCOUNT_A}`);
+    expect(await read(join(dir, "web"))).toMatchObject({
+      told: ["error KMK0007 what web/templates/account.yaml makes is no resource"],
+      shown: [],
+    });
+  });
+
+  test("values whose path has a comma are one file", async () => {
+    await printing("");
+    await write(
+      "bin/helm",
+      `#!/bin/sh\nprintf '${ACCOUNT_A.replaceAll("\n", "\\n").replace("name: a", "name: a, annotations: {called: %s}")}' "'$2'"\n`,
+    );
+    const { resources } = await readFiles([{ path: join(dir, "web"), values: join(dir, 'a,"b.yaml') }]);
+    expect(resources[0]?.metadata.annotations).toEqual({ called: `--values="${dir}/a,""b.yaml"` });
+  });
+});
+
 describe("without helm", () => {
   test("a chart that a path names is an error with the command, and nothing of it enters", async () => {
     vi.stubEnv("PATH", "");

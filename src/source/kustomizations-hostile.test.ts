@@ -30,6 +30,34 @@ const read = async (folder = "") => {
   };
 };
 
+describe("nothing is passed over in silence", () => {
+  test("kustomizations that take in each other", async () => {
+    await write("a/kustomization.yaml", "resources: [../b, x.yaml]\n");
+    await write("b/kustomization.yaml", "resources: [../a]\n");
+    await write("a/x.yaml", account("x"));
+    expect(await read()).toEqual({ names: [], told: [expect.stringMatching(/^error \.\.\/a leads back to itself/)] });
+  });
+
+  test("two kustomizations of one folder", async () => {
+    await write("kustomization.yaml", "resources: [x.yaml]\n");
+    await write("kustomization.yml", "resources: [y.yaml]\n");
+    for (const name of ["x", "y"]) await write(`${name}.yaml`, account(name));
+    const { names, told } = await read();
+    expect(names).toEqual([]);
+    expect(told).toEqual([
+      expect.stringMatching(/^error .* has several kustomizations, and none of them is read: kustomization.yaml, kustomization.yml$/),
+    ]);
+  });
+
+  test("a folder on the PATH that is called like the program is none", async () => {
+    await mkdir(join(dir, "bin/kustomize"), { recursive: true });
+    vi.stubEnv("PATH", join(dir, "bin"));
+    await write("k/kustomization.yaml", "resources: [x.yaml]\n");
+    await write("k/x.yaml", account("x"));
+    expect(await read("k")).toEqual({ names: ["ServiceAccount/default/x"], told: [] });
+  });
+});
+
 describe("what kustomize would take in is seen", () => {
   test("whatever the case of a field's name, letters beyond ASCII included", async () => {
     for (const [folder, field] of Object.entries({ k: "Resources", l: "re\u017fources", m: "BASES" })) {

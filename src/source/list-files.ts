@@ -7,6 +7,7 @@ import { type PlacedPath, type ResourcePath, splitResourcePath } from "../model/
 import { unreadable } from "./file-text.ts";
 import { CHART, findChart, isOfChart, renderChart } from "./helm.ts";
 import { chooseKustomizations } from "./kustomize/choose.ts";
+import { findRenderer } from "./kustomize/outside.ts";
 import { isKustomization } from "./kustomize/named-files.ts";
 import { render } from "./kustomize/render.ts";
 import type { KnownLayers } from "./kustomize/tree.ts";
@@ -24,6 +25,8 @@ export interface FileName {
 /** A file as it was found; `stamp` changes when its content may have. */
 export interface FoundFile extends FileName {
   readonly stamp: string;
+  /** It was given by its name, and is read whatever else takes it in. */
+  readonly isNamed?: true;
   /** It is a kustomization or a chart, and stands for what is rendered out of it. */
   readonly render?: () => Promise<Rendering>;
 }
@@ -35,6 +38,8 @@ export interface Listing {
   readonly folders: readonly string[];
   /** Given paths and folders in them that can't be read now: what was below them is not gone, only out of sight. */
   readonly outOfSight: readonly string[];
+  /** Absolute paths of kustomizations, and of folders with one, of which nobody can say what is meant: what they declared before stays. */
+  readonly unclear: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -50,6 +55,7 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownLaye
     files: [],
     folders: new Set(),
     outOfSight: [],
+    unclear: [],
     diagnostics: [],
     charts: new Set(),
     named: new Set(),
@@ -79,8 +85,8 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownLaye
   passOver(listing);
   const tooMany = listing.files[LIMITS.files];
   if (tooMany !== undefined) listing.diagnostics.push(notAll(tooMany));
-  const { files, folders, outOfSight, diagnostics } = listing;
-  return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, diagnostics };
+  const { files, folders, outOfSight, unclear, diagnostics } = listing;
+  return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, unclear, diagnostics };
 }
 
 function notAll({ path }: FoundFile): Diagnostic {
@@ -93,18 +99,21 @@ function addGiven(path: string, stamp: string, { folders, kustomizations, add }:
   folders.add(dirname(path));
   if (isKustomization(path)) return void kustomizations.push(path);
   named.add(path);
-  add({ path, stamp });
+  add({ path, stamp, isNamed: true });
 }
 
 /** What stands for others: kustomizations below the path, and the chart that it is. */
 async function addRendered({ path, namespace, values }: PlacedPath, walking: Walk, known: KnownLayers): Promise<void> {
-  const { kustomizations, folders, owners, charts, diagnostics, add } = walking;
+  const { kustomizations, folders, owners, unclear, charts, diagnostics, add } = walking;
   const chosen = await chooseKustomizations(path, kustomizations, known);
+  const renderer = chosen.trees.length > 0 ? await findRenderer() : undefined;
   for (const tree of chosen.trees) {
     for (const folder of tree.folders) folders.add(folder);
-    add({ path: tree.file, stamp: tree.stamp, render: () => render(tree, { namespace }) });
+    // Another one may render what this one could not.
+    add({ path: tree.file, stamp: `${renderer} ${tree.stamp}`, render: () => render(tree, { namespace }) });
   }
   owners.push(chosen.owns);
+  unclear.push(...chosen.unclear);
   diagnostics.push(...chosen.diagnostics);
   const chart = charts.has(path) ? await findChart(path, values) : undefined;
   if (chart === undefined) return values === undefined ? undefined : void diagnostics.push(noChart(path));
@@ -123,6 +132,7 @@ interface Found {
   files: FoundFile[];
   readonly folders: Set<string>;
   readonly outOfSight: string[];
+  readonly unclear: string[];
   readonly diagnostics: Diagnostic[];
   /** Folders of Helm charts. */
   readonly charts: Set<string>;

@@ -19,18 +19,24 @@ export interface Rendering {
   readonly diagnostics: readonly Diagnostic[];
   /** What `recallRendering` makes documents of again; another one where any input is. */
   readonly text: string;
+  /** What it was made of: texts by path. */
+  readonly inputs: Inputs;
+  /** It failed for a reason that lies outside of the inputs: the same may succeed later on. */
+  readonly mayPass?: true;
 }
 
-export function failed(diagnostics: readonly Diagnostic[]): Rendering {
-  return { documents: [], diagnostics, text: "" };
+export type Inputs = ReadonlyMap<string, string>;
+
+export function failed(diagnostics: readonly Diagnostic[], mayPass = false): Rendering {
+  return { documents: [], diagnostics, text: "", inputs: new Map(), ...(mayPass && { mayPass }) };
 }
 
 /**
  * The documents of rendered resources.
- * @param digest of all that they were made of
+ * @param inputs all that they were made of
  * @param namespace of documents that name none; one that names another can't be used
  */
-export function toRendering(items: readonly RenderedResource[], digest: string, namespace?: string): Rendering {
+export function toRendering(items: readonly RenderedResource[], inputs: Inputs, namespace?: string): Rendering {
   const documents: RawDocument[] = [];
   for (const { value, source } of items) {
     const expanded = expandDocument({ value, place: source.place }, { text: source.text, positionAt: source.positionAt, namespace });
@@ -38,7 +44,7 @@ export function toRendering(items: readonly RenderedResource[], digest: string, 
       return failed([diagnostic(expanded.code, { message: expanded.message, position: source.positionAt(expanded.offset) })]);
     documents.push(...expanded);
   }
-  return { documents, diagnostics: [], text: keptText(items, digest) };
+  return { documents, diagnostics: [], text: keptText(items, inputs), inputs };
 }
 
 interface KeptResource {
@@ -46,9 +52,9 @@ interface KeptResource {
   readonly value: unknown;
 }
 
-function keptText(items: readonly RenderedResource[], digest: string): string {
+function keptText(items: readonly RenderedResource[], inputs: Inputs): string {
   const resources = items.map(({ value, source }): KeptResource => ({ position: source.positionAt(source.place.offset), value }));
-  return JSON.stringify({ digest, resources });
+  return JSON.stringify({ inputs: Object.fromEntries(inputs), resources });
 }
 
 /** The documents of an earlier rendering, each at the line where it began; none where the text is no such one. */
@@ -60,7 +66,14 @@ export function recallRendering(text: string, namespace?: string): readonly RawD
   });
 }
 
-function parseKept(text: string): { readonly resources: readonly KeptResource[] } {
+/** What an earlier rendering was made of. */
+export function recallInputs(text: string): Inputs {
+  const { inputs } = parseKept(text);
+  const texts = isFields(inputs) ? Object.entries(inputs) : [];
+  return new Map(texts.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+function parseKept(text: string): { readonly inputs?: unknown; readonly resources: readonly KeptResource[] } {
   try {
     const kept: unknown = JSON.parse(text);
     return isFields(kept) && Array.isArray(kept["resources"]) ? (kept as { resources: KeptResource[] }) : { resources: [] };

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { printableLines } from "../base/printable.ts";
 import { LIMITS } from "./limits.ts";
@@ -9,13 +9,18 @@ export async function findProgram(names: readonly string[], searchPath: string):
   for (const name of names)
     for (const folder of searchPath.split(delimiter).filter(isAbsolute)) {
       const program = join(folder, name);
-      const isThere = await access(program, constants.X_OK).then(
-        () => true,
-        () => false,
-      );
-      if (isThere) return program;
+      if (await isProgram(program)) return program;
     }
   return undefined;
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 const MOST_LINES = 12;
@@ -39,18 +44,22 @@ const OFFLINE = {
   KUBECONFIG: "/nonexistent",
 };
 
-type Ran = { readonly output: string } | { readonly failure: string };
+/** `mayPass`: it was the machine, not what was asked, and may be better later on. */
+type Ran = { readonly output: string } | { readonly failure: string; readonly mayPass?: true };
 
-/** Without a shell, with a limit of time and output. */
+/** Without a shell, with a limit of time and output. Never throws. */
 export function runProgram(program: string, args: readonly string[], cwd: string): Promise<Ran> {
   const limits = { timeout: LIMITS.renderMs, killSignal: "SIGKILL", maxBuffer: LIMITS.renderedBytes } as const;
-  return new Promise((resolve) => {
+  return new Promise<Ran>((resolve) => {
     execFile(program, args, { ...limits, cwd, env: { ...process.env, ...OFFLINE }, encoding: "utf8" }, (error, stdout, stderr) => {
       if (error === null) return resolve({ output: stdout });
       const isLarge = (error as NodeJS.ErrnoException).code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER";
       if (isLarge) return resolve({ failure: `it printed more than ${LIMITS.renderedBytes / 1024 / 1024} MiB` });
-      if (error.killed === true) return resolve({ failure: `it took more than ${LIMITS.renderMs / 1000} s` });
-      resolve({ failure: stderr.trim() === "" ? error.message : stderr });
+      if (error.killed === true) return resolve({ failure: `it took more than ${LIMITS.renderMs / 1000} s`, mayPass: true });
+      const failure = stderr.trim() === "" ? error.message : stderr;
+      // Another signal than ours, or no process at all.
+      const isOfMachine = typeof error.code !== "number";
+      resolve({ failure, ...(isOfMachine && { mayPass: true }) });
     }).stdin?.end();
-  });
+  }).catch((error: unknown): Ran => ({ failure: error instanceof Error ? error.message : String(error), mayPass: true }));
 }

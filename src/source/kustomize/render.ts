@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { diagnostic, type Diagnostic } from "../../model/diagnostic.ts";
 import { readFileText } from "../file-text.ts";
 import { failed, type Rendering, toRendering } from "../rendering.ts";
@@ -23,8 +22,8 @@ export async function render(tree: Tree, { namespace, searchPath = process.env["
   const inputs = { root, layers: tree.layers, texts };
   const outside = await renderOutside(tree, texts, searchPath);
   const { items, diagnostics: found } = outside ?? build(inputs);
-  if (found.length > 0) return failed(found);
-  return toRendering(items, digestOf(inputs), namespace);
+  if (found.length > 0) return failed(found, outside?.mayPass);
+  return toRendering(items, textsOf(inputs), namespace);
 }
 
 function isComponent(file: string): Diagnostic {
@@ -36,9 +35,9 @@ function isComponent(file: string): Diagnostic {
   });
 }
 
-function digestOf({ layers, texts }: Parameters<typeof build>[0]): string {
-  const hash = createHash("sha256");
-  for (const { file, source } of layers.values()) hash.update(`${file}\0${source.text}\0`);
-  for (const [file, text] of texts) hash.update(`${file}\0${typeof text === "string" ? text : text.message}\0`);
-  return hash.digest("hex");
+function textsOf({ layers, texts }: Parameters<typeof build>[0]): ReadonlyMap<string, string> {
+  return new Map([
+    ...[...layers.values()].map(({ file, source }) => [file, source.text] as const),
+    ...[...texts].map(([file, text]) => [file, typeof text === "string" ? text : text.message] as const),
+  ]);
 }

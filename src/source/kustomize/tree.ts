@@ -79,6 +79,7 @@ async function visitLayer(file: string, walk: Walk): Promise<Layer | undefined> 
   for (const { name, path, isFolderToo } of namedFiles(layer.value)) {
     if (walk.files.size + walk.layers.size > LIMITS.files) {
       walk.diagnostics.push(mistaken(layer, path, `it takes in more than ${LIMITS.files} files`));
+      walk.unclear.push(folder);
       break;
     }
     await visitNamed(layer, { name, path, isFolderToo }, walk);
@@ -149,7 +150,8 @@ async function readLayer(file: string, { known, stamps }: Walk): Promise<Layer |
   const before = known.get(file);
   if (before?.stamp === found) return before.layer;
   const layer = await parseLayer(file);
-  known.set(file, { stamp: found, layer });
+  // The machine may have been short of something.
+  if (!("code" in layer) || layer.code !== "KMK0001") known.set(file, { stamp: found, layer });
   return layer;
 }
 
@@ -167,6 +169,9 @@ async function parseLayer(file: string): Promise<Layer | Diagnostic> {
   if (second !== undefined) return wrong("a kustomization is one document, and the file holds several", second.place.offset);
   const { value, place } = document ?? { value: {}, place: { offset: 0 } };
   if (!isFields(value)) return wrong("a kustomization is a map", place.offset);
+  const said = Object.keys(value).filter((key) => !["apiVersion", "kind", "metadata"].some((name) => isField(key, name)));
+  // Its writer may not have begun: what it took in must not be read as it is.
+  if (said.length === 0) return wrong("the kustomization is empty", place.offset);
   const kind = textOf(value["kind"]);
   if (!["", "Kustomization", "Component"].includes(kind))
     return wrong(`a kustomization's kind is not ${kind}`, findPlace(place, ["kind"]).offset);
