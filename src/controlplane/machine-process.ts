@@ -8,6 +8,7 @@ import {
   startMachine,
 } from "../runtime/index.ts";
 import { MeshError } from "../model/error.ts";
+import type { ResourcePath } from "../model/resource-path.ts";
 import type { OpenWork } from "../model/open-work.ts";
 import { type AdminAnswer, type AdminRequest, ask, messageOf } from "./admin-client.ts";
 import { meshSettled } from "./mesh-settled.ts";
@@ -15,6 +16,8 @@ import { followFeed } from "./resource-feed.ts";
 
 export interface MachineProcessOptions
   extends Pick<MachineOptions, "mode" | "mountWay" | "runDir" | "stateDir" | "folder" | "visible" | "hidden" | "images"> {
+  /** Files and folders of manifests, of which kustomizations may take in others. */
+  readonly resources: readonly ResourcePath[];
   readonly agentCommand: readonly string[];
   readonly adminSocket: string;
   readonly agentSocket: string;
@@ -23,9 +26,13 @@ export interface MachineProcessOptions
 
 /** The first process of the namespaces: joins the runtime to the control plane's admin API and to the agent. Ends when its input ends. */
 export async function runMachine(options: MachineProcessOptions): Promise<void> {
-  const { adminSocket, agentSocket, feedSocket, agentCommand, ...machine } = options;
+  const { adminSocket, agentSocket, feedSocket, agentCommand, resources, ...machine } = options;
   await startMachine({
     ...machine,
+    hiddenNow: async () => {
+      const { hiddenBases } = await import("./visible-folders.ts");
+      return await hiddenBases({ resources, images: machine.images }, machine.folder);
+    },
     subscribe: (listener) => followFeed(feedSocket, RUNTIME_KINDS, (resources) => listener(resources as readonly DeclaredResource[])),
     reports: podReports(adminSocket),
     agent: proxyControl(agentSocket),

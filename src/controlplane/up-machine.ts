@@ -51,6 +51,7 @@ export async function startMachineProcess(parts: MachineParts): Promise<Host> {
     mode,
     ...(mounts?.way !== undefined && { mountWay: mounts.way }),
     images: settings.images,
+    resources: settings.resources,
   };
   const sockets = { adminSocket: places.adminSocket, agentSocket: places.agentSocket, feedSocket: places.feedSocket };
   writeAtomically(machineFile, JSON.stringify({ ...machine, ...sockets, agentCommand: [...selfCommand(), "agent", "--of-up", agentFile] }));

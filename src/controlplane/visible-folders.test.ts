@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { hiddenPaths, visibleFolders } from "./visible-folders.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { hiddenBases, hiddenPaths, visibleFolders } from "./visible-folders.ts";
 
 const NODE = "/opt/node/bin/node";
 
@@ -39,4 +39,33 @@ test("manifests and kumiko.yaml are hidden; where none are named, the folder its
   const hidden = (...resources: readonly string[]) => hiddenPaths({ resources }, { root: "/home/a/mesh" });
   expect(hidden("/home/a/mesh/k8s", "/srv/more")).toEqual(["/home/a/mesh/kumiko.yaml", "/home/a/mesh/k8s", "/srv/more"]);
   expect(hidden("/home/a/mesh", "/home/a")).toEqual(["/home/a/mesh/kumiko.yaml"]);
+});
+
+describe("what a kustomization under resources takes in from elsewhere", () => {
+  const mesh = (base: string) => {
+    const root = folders("mesh/k8s/overlays/dev", `mesh/${base}`, "mesh/app");
+    const write = (name: string, text: string) => writeFileSync(join(root, "mesh", name), text);
+    write("k8s/overlays/dev/kustomization.yaml", `resources: [../../../${base}]\n`);
+    write(`${base}/kustomization.yaml`, "resources: [a.yaml]\nsecretGenerator: [{name: s, envs: [secret.env]}]\n");
+    write(`${base}/a.yaml`, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n");
+    write(`${base}/secret.env`, "PASSWORD=p\n");
+    return join(root, "mesh");
+  };
+  const hidden = async (root: string, workingDir: string) => {
+    const settings = { resources: [join(root, "k8s/overlays/dev")], images: { app: { command: ["app"], args: [], env: {}, portEnv: undefined, workingDir } } };
+    return (await hiddenBases(settings, root)).map((path) => path.slice(root.length + 1)).toSorted();
+  };
+
+  test("is hidden with its folder", async () => {
+    expect(await hidden(mesh("k8s/base"), "app")).toEqual(["k8s/base"]);
+  });
+
+  test("is hidden file by file where an application lives in that folder", async () => {
+    expect(await hidden(mesh("app"), "app")).toEqual(["app/a.yaml", "app/kustomization.yaml", "app/secret.env"]);
+  });
+
+  test("is not, where it is below what is named", async () => {
+    const root = mesh("k8s/base");
+    expect(await hiddenBases({ resources: [join(root, "k8s")], images: {} }, root)).toEqual([]);
+  });
 });

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { splitResourcePath } from "../model/resource-path.ts";
 import { LAUNCH_FILE, type Places } from "./config.ts";
+import { isUnder } from "../runtime/pod-view.ts";
+import { listFiles } from "../source/list-files.ts";
 import type { LaunchSettings } from "./launch-settings.ts";
 
 /**
@@ -19,6 +21,19 @@ export function hiddenPaths({ resources }: Pick<LaunchSettings, "resources">, { 
     return values === undefined ? [path] : [path, values];
   });
   return [join(root, LAUNCH_FILE), ...paths.filter((path) => path !== root && !root.startsWith(`${path}/`))];
+}
+
+/**
+ * Nor do they find what kustomizations under `resources` take in from elsewhere: bases, and files of which Secrets are generated. Their folders are
+ * hidden as a whole, since what an editor leaves there is of the same sort; where an application lives in one, the files alone are.
+ */
+export async function hiddenBases({ resources, images }: Pick<LaunchSettings, "resources" | "images">, root: string): Promise<readonly string[]> {
+  const given = resources.map((one) => splitResourcePath(one).path);
+  const isElsewhere = (path: string) => !given.some((folder) => isUnder(path, folder));
+  const { taken } = await listFiles(resources);
+  const homes = [root, ...Object.values(images).map(({ workingDir = "." }) => resolve(root, workingDir))];
+  const folders = taken.folders.filter((folder) => isElsewhere(folder) && !homes.some((home) => isUnder(home, folder)));
+  return [...folders, ...taken.files.filter((file) => isElsewhere(file) && !folders.some((folder) => isUnder(file, folder)))];
 }
 
 /** The folder and those above it up to the one that has packages installed; nothing where none has. */

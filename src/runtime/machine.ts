@@ -37,6 +37,8 @@ export interface MachineOptions {
   readonly visible: readonly string[];
   /** Manifests and whatever else applications don't find, wherever it lies. */
   readonly hidden: readonly string[];
+  /** More of that, as it is when a pod starts. */
+  readonly hiddenNow?: () => Promise<readonly string[]>;
   readonly images: Readonly<Record<string, ImageCommand>>;
   /** Resources of `RUNTIME_KINDS`. */
   readonly subscribe: Subscribe;

@@ -24,6 +24,7 @@ export interface WorkloadModeOptions {
   readonly folder: string;
   readonly visible: readonly string[];
   readonly hidden: readonly string[];
+  readonly hiddenNow?: () => Promise<readonly string[]>;
   /** PATH of the applications. */
   readonly path: string;
   readonly images: Readonly<Record<string, ImageCommand>>;
@@ -53,9 +54,11 @@ export interface WorkloadMode {
 export function workloadMode(options: WorkloadModeOptions, outside: OutsideWorld): WorkloadMode {
   if (options.mode === "ports") return onLoopback(options, outside);
   const { runDir, stateDir, folder, visible, images } = options;
-  const hidden = [runDir, stateDir, ...options.hidden];
   const privateFolders = new PrivateFolders();
-  const view = (pod: DesiredPod) => toPodView(pod, { folder, visible, hidden, images, path: options.path, privateFolders });
+  const view = async (pod: DesiredPod) => {
+    const hidden = [runDir, stateDir, ...options.hidden, ...((await options.hiddenNow?.()) ?? [])];
+    return await toPodView(pod, { folder, visible, hidden, images, path: options.path, privateFolders });
+  };
   return {
     sandboxes: createNamespaceSandboxes({ runDir, view, claims: join(stateDir, "claims") }),
     ports: namespacePorts,

@@ -6,7 +6,7 @@ import { diagnostic, type Diagnostic } from "../model/diagnostic.ts";
 import { type PlacedPath, type ResourcePath, splitResourcePath } from "../model/resource-path.ts";
 import { unreadable } from "./file-text.ts";
 import { CHART, findChart, isOfChart, renderChart } from "./helm.ts";
-import { chooseKustomizations } from "./kustomize/choose.ts";
+import { chooseKustomizations, type Taken } from "./kustomize/choose.ts";
 import { findRenderer } from "./kustomize/outside.ts";
 import { isKustomization } from "./kustomize/named-files.ts";
 import { render } from "./kustomize/render.ts";
@@ -40,6 +40,7 @@ export interface Listing {
   readonly outOfSight: readonly string[];
   /** Absolute paths of kustomizations, and of folders with one, of which nobody can say what is meant: what they declared before stays. */
   readonly unclear: readonly string[];
+  readonly taken: Taken;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -56,6 +57,7 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownLaye
     folders: new Set(),
     outOfSight: [],
     unclear: [],
+    taken: { folders: [], files: [] },
     diagnostics: [],
     charts: new Set(),
     named: new Set(),
@@ -85,8 +87,8 @@ export async function listFiles(paths: readonly ResourcePath[], known: KnownLaye
   passOver(listing);
   const tooMany = listing.files[LIMITS.files];
   if (tooMany !== undefined) listing.diagnostics.push(notAll(tooMany));
-  const { files, folders, outOfSight, unclear, diagnostics } = listing;
-  return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, unclear, diagnostics };
+  const { files, folders, outOfSight, unclear, taken, diagnostics } = listing;
+  return { files: files.slice(0, LIMITS.files), folders: [...folders], outOfSight, unclear, taken, diagnostics };
 }
 
 function notAll({ path }: FoundFile): Diagnostic {
@@ -104,7 +106,7 @@ function addGiven(path: string, stamp: string, { folders, kustomizations, add }:
 
 /** What stands for others: kustomizations below the path, and the chart that it is. */
 async function addRendered({ path, namespace, values }: PlacedPath, walking: Walk, known: KnownLayers): Promise<void> {
-  const { kustomizations, folders, owners, unclear, charts, diagnostics, add } = walking;
+  const { kustomizations, folders, owners, unclear, taken, charts, diagnostics, add } = walking;
   const chosen = await chooseKustomizations(path, kustomizations, known);
   const renderer = chosen.trees.length > 0 ? await findRenderer() : undefined;
   for (const tree of chosen.trees) {
@@ -114,6 +116,8 @@ async function addRendered({ path, namespace, values }: PlacedPath, walking: Wal
   }
   owners.push(chosen.owns);
   unclear.push(...chosen.unclear);
+  taken.folders.push(...chosen.taken.folders);
+  taken.files.push(...chosen.taken.files);
   diagnostics.push(...chosen.diagnostics);
   const chart = charts.has(path) ? await findChart(path, values) : undefined;
   if (chart === undefined) return values === undefined ? undefined : void diagnostics.push(noChart(path));
@@ -133,6 +137,7 @@ interface Found {
   readonly folders: Set<string>;
   readonly outOfSight: string[];
   readonly unclear: string[];
+  readonly taken: { readonly folders: string[]; readonly files: string[] };
   readonly diagnostics: Diagnostic[];
   /** Folders of Helm charts. */
   readonly charts: Set<string>;

@@ -3,6 +3,14 @@ import { quote } from "../../base/shell.ts";
 import { diagnostic, type Diagnostic } from "../../model/diagnostic.ts";
 import { findTree, type KnownLayers, type Tree } from "./tree.ts";
 
+/** What kustomizations are made of, wherever it lies; absolute paths. */
+export interface Taken {
+  /** Of kustomizations. */
+  readonly folders: readonly string[];
+  /** Kustomizations and what they name. */
+  readonly files: readonly string[];
+}
+
 export interface Chosen {
   /** To be rendered. */
   readonly trees: readonly Tree[];
@@ -10,6 +18,7 @@ export interface Chosen {
   readonly owns: (file: string) => boolean;
   /** Kustomizations that nobody can say are meant, and folders of which nobody can say what is taken: what they declared before stays. */
   readonly unclear: readonly string[];
+  readonly taken: Taken;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -26,14 +35,18 @@ export async function chooseKustomizations(path: string, files: readonly string[
   const owned = new Set(trees.flatMap((tree) => [...tree.files.keys()]));
   const folders = [...trees.flatMap((tree) => tree.unclear), ...several.map(([folder]) => folder)];
   const owns = (file: string) => owned.has(file) || folders.some((folder) => file.startsWith(`${folder}${sep}`));
+  const taken: Taken = {
+    folders: [...new Set([...folders, ...trees.flatMap(({ layers }) => [...layers.keys()])])],
+    files: [...new Set([...files.map((file) => resolve(file)), ...trees.flatMap(({ layers }) => [...layers.values()].map(({ file }) => file)), ...owned])],
+  };
   const given = resolve(path);
   const twice = several.map(([, doubled]) => onlyOne(doubled));
-  if (byFolder.get(given)?.[1] !== undefined) return { trees: [], owns, unclear: folders, diagnostics: twice };
+  if (byFolder.get(given)?.[1] !== undefined) return { trees: [], owns, unclear: folders, taken, diagnostics: twice };
   const heads = headsOf(trees);
   const own = trees.find(({ file }) => dirname(resolve(file)) === given || resolve(file) === given);
   if (own !== undefined) {
     const others = heads.filter((tree) => tree !== own).map((tree) => notPart(tree, own));
-    return { trees: [own], owns, unclear: folders, diagnostics: [...twice, ...others] };
+    return { trees: [own], owns, unclear: folders, taken, diagnostics: [...twice, ...others] };
   }
   const components = heads.filter(({ root }) => root?.isComponent === true);
   const groups = groupShared(heads.filter((tree) => !components.includes(tree)));
@@ -41,6 +54,7 @@ export async function chooseKustomizations(path: string, files: readonly string[
   return {
     trees: groups.filter(({ length }) => length === 1).flat(),
     owns,
+    taken,
     unclear: [...folders, ...contested.flat().map(({ file }) => resolve(file))],
     diagnostics: [...twice, ...contested.map(oneOf), ...components.map(notTaken)],
   };
