@@ -52,7 +52,10 @@ describe("what a kustomization under resources takes in from elsewhere", () => {
     return join(root, "mesh");
   };
   const hidden = async (root: string, workingDir: string) => {
-    const settings = { resources: [join(root, "k8s/overlays/dev")], images: { app: { command: ["app"], args: [], env: {}, portEnv: undefined, workingDir } } };
+    const settings = {
+      resources: [join(root, "k8s/overlays/dev")],
+      images: { app: { command: ["app"], args: [], env: {}, portEnv: undefined, workingDir } },
+    };
     return (await hiddenBases(settings, root)).map((path) => path.slice(root.length + 1)).toSorted();
   };
 

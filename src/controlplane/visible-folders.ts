@@ -27,7 +27,10 @@ export function hiddenPaths({ resources }: Pick<LaunchSettings, "resources">, { 
  * Nor do they find what kustomizations under `resources` take in from elsewhere: bases, and files of which Secrets are generated. Their folders are
  * hidden as a whole, since what an editor leaves there is of the same sort; where an application lives in one, the files alone are.
  */
-export async function hiddenBases({ resources, images }: Pick<LaunchSettings, "resources" | "images">, root: string): Promise<readonly string[]> {
+export async function hiddenBases(
+  { resources, images }: Pick<LaunchSettings, "resources" | "images">,
+  root: string,
+): Promise<readonly string[]> {
   const given = resources.map((one) => splitResourcePath(one).path);
   const isElsewhere = (path: string) => !given.some((folder) => isUnder(path, folder));
   const { taken } = await listFiles(resources);

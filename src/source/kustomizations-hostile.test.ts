@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -55,6 +55,71 @@ describe("nothing is passed over in silence", () => {
     await write("k/kustomization.yaml", "resources: [x.yaml]\n");
     await write("k/x.yaml", account("x"));
     expect(await read("k")).toEqual({ names: ["ServiceAccount/default/x"], told: [] });
+  });
+});
+
+describe("what stands for more than it says ends with a word", () => {
+  const TOO_LARGE = [expect.stringMatching(/^error it stands for more than 16 MiB/)];
+
+  test("a JSON patch that copies what it has copied", async () => {
+    const ops = Array.from({ length: 40 }, (_, i) => ({ op: "copy", from: "", path: `/x${i}` }));
+    await write("kustomization.yaml", `resources: [a.yaml]\npatches: [{target: {kind: .*}, patch: '${JSON.stringify(ops)}'}]\n`);
+    await write("a.yaml", account("a"));
+    expect((await read()).told).toEqual(TOO_LARGE);
+  });
+
+  test("a large base under many names", async () => {
+    await write("l0/kustomization.yaml", "resources: [a.yaml]\n");
+    await write("l0/a.yaml", `${account("a")}data: {a: ${"x".repeat(500_000)}}\n`);
+    for (let i = 1; i < 9; i++) {
+      await write(`l${i}/kustomization.yaml`, "resources: [a, b]\n");
+      for (const side of ["a", "b"]) await write(`l${i}/${side}/kustomization.yaml`, `resources: [../../l${i - 1}]\nnamePrefix: ${side}\n`);
+    }
+    expect((await read("l8")).told).toEqual(TOO_LARGE);
+  });
+
+  test.each([
+    ["a label", "commonLabels: {a: WORD}\n"],
+    ["an annotation", "commonAnnotations: {a: WORD}\n"],
+    ["a prefix", "namePrefix: WORD\n"],
+    ["a patch", "patches: [{target: {kind: .*}, patch: '{metadata: {annotations: {a: WORD}}}'}]\n"],
+  ])("%s of many resources", async (_, field) => {
+    await write("kustomization.yaml", `resources: [all.yaml]\n${field.replace("WORD", "x".repeat(200_000))}`);
+    await write("all.yaml", Array.from({ length: 200 }, (_, i) => account(`a${i}`)).join("---\n"));
+    expect((await read()).told).toEqual(TOO_LARGE);
+  });
+});
+
+// Each takes minutes where the work grows with the square of what is written.
+describe("what is long takes no longer than it is long", () => {
+  test("many files, literals and selectors", { timeout: 60_000 }, async () => {
+    const count = 150_000;
+    const literals = Array.from({ length: count }, (_, i) => `  - k${i}=v\n`).join("");
+    await write("kustomization.yaml", `resources: [a.yaml]\nconfigMapGenerator:\n- name: c\n  literals:\n${literals}`);
+    await write("a.yaml", account("a"));
+    const { names } = await read();
+    expect(names).toEqual([expect.stringContaining("ConfigMap/default/c-"), "ServiceAccount/default/a"]);
+    await write(
+      "s/kustomization.yaml",
+      `resources: [a.yaml]\npatches: [{target: {labelSelector: '${"a,".repeat(count)}'}, patch: '[]'}]\n`,
+    );
+    await write("s/a.yaml", account("a"));
+    expect((await read("s")).names).toEqual(["ServiceAccount/default/a"]);
+    await write("i/kustomization.yaml", "resources: [a.yaml]\nimages: [{name: '.*', newName: b}]\n");
+    await write("i/a.yaml", `${account("a")}containers: [{name: a, image: "${"a/:".repeat(count)}@\\n"}]\n`);
+    expect((await read("i")).names).toEqual(["ServiceAccount/default/a"]);
+  });
+
+  test("where one program rendered many resources of one file", { timeout: 60_000 }, async () => {
+    const all = Array.from({ length: 4000 }, (_, i) => account(`a${i}`)).join("---\n");
+    await write("k/kustomization.yaml", "resources: [all.yaml]\n");
+    await write("k/all.yaml", all);
+    await write("bin/kustomize", `#!/bin/sh\ncat ${dir}/k/all.yaml\n`);
+    await chmod(join(dir, "bin/kustomize"), 0o755);
+    vi.stubEnv("PATH", `${dir}/bin:/usr/bin:/bin`);
+    const { resources } = await readFiles([join(dir, "k")]);
+    const places = resources.map((resource) => [resource.metadata.name, resource.locate([]).line]);
+    expect(places).toEqual(Array.from({ length: 4000 }, (_, i) => [`a${i}`, 4 * i + 1]));
   });
 });
 

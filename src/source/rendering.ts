@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Diagnostic } from "../model/diagnostic.ts";
 import { diagnostic } from "../model/diagnostic.ts";
 import type { SourcePosition } from "../model/position.ts";
@@ -5,6 +6,7 @@ import type { RawDocument } from "../schema/index.ts";
 import { expandDocument } from "./expand.ts";
 import type { Source } from "./kustomize/item.ts";
 import { copy, type Fields, isFields } from "./kustomize/values.ts";
+import { LIMITS } from "./limits.ts";
 import { isFault } from "./plain.ts";
 
 /** A resource as it was rendered, and where it was written. */
@@ -54,7 +56,14 @@ interface KeptResource {
 
 function keptText(items: readonly RenderedResource[], inputs: Inputs): string {
   const resources = items.map(({ value, source }): KeptResource => ({ position: source.positionAt(source.place.offset), value }));
-  return JSON.stringify({ inputs: Object.fromEntries(inputs), resources });
+  return JSON.stringify({ inputs: Object.fromEntries(keptInputs(inputs)), resources });
+}
+
+/** So much as whole texts; of more it is only known whether they are others. */
+function keptInputs(inputs: Inputs): Inputs {
+  const size = [...inputs.values()].reduce((sum, text) => sum + text.length, 0);
+  if (size <= LIMITS.renderedBytes) return inputs;
+  return new Map([...inputs].map(([file, text]) => [file, createHash("sha256").update(text).digest("hex")]));
 }
 
 /** The documents of an earlier rendering, each at the line where it began; none where the text is no such one. */

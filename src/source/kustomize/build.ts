@@ -13,7 +13,7 @@ import { type Layer, mistaken } from "./layer.ts";
 import { applyLatePatches, applyPatches, type Patching } from "./patches.ts";
 import { updateReferences } from "./references.ts";
 import { addAffixes, addAnnotations, addLabels, setImages, setNamespace, setReplicas } from "./transform.ts";
-import { copy, type Fields, isFields, listOf, textOf } from "./values.ts";
+import { type Charge, copy, type Fields, isFields, listOf, sizeOf, textOf, TooLarge } from "./values.ts";
 
 /** What a rendering is made of: nothing else is read. */
 export interface Inputs {
@@ -33,9 +33,14 @@ export interface Built {
 /** Renders a kustomization as kustomize would, or says what stands in the way: pure, and nothing is left out. */
 export function build(inputs: Inputs): Built {
   const diagnostics: Diagnostic[] = [];
-  const builder: Builder = { inputs, diagnostics, count: { layers: 0 } };
+  const builder: Builder = { inputs, diagnostics, count: { layers: 0 }, charge: counting() };
   const items: Item[] = [];
-  accumulate(builder, inputs.root, items);
+  try {
+    accumulate(builder, inputs.root, items);
+  } catch (error) {
+    if (!(error instanceof TooLarge)) throw error;
+    return { items: [], diagnostics: [mistaken(inputs.root, [], error.message)] };
+  }
   for (const item of items.filter(({ hasHash }) => hasHash)) {
     remember(item);
     metadataOf(item)["name"] = `${idOf(item.value).name}-${hashSuffix(item.value)}`;
@@ -49,6 +54,16 @@ interface Builder {
   readonly inputs: Inputs;
   readonly diagnostics: Diagnostic[];
   readonly count: { layers: number };
+  readonly charge: Charge;
+}
+
+/** Throws TooLarge once all that was charged is more than a program may print. */
+function counting(): Charge {
+  let total = 0;
+  return (size) => {
+    total += size;
+    if (total > LIMITS.renderedBytes) throw new TooLarge(`it stands for more than ${LIMITS.renderedBytes / 1024 / 1024} MiB`);
+  };
 }
 
 /** Adds a layer's resources to those there are, and changes what it changes: its own for a kustomization, all there are for a component. */
@@ -65,9 +80,11 @@ function accumulate(builder: Builder, layer: Layer, items: Item[]): void {
   if (diagnostics.length > before) return;
   for (const field of ["resources", "bases"])
     for (const [i, name] of listOf(layer.value[field]).entries()) addResource(builder, { layer, items, name, path: [field, i] });
+  checkNames(layer, items, diagnostics);
   const patching: Patching = {
     layer,
     items,
+    charge: builder.charge,
     refuse: (diagnostic) => void diagnostics.push(diagnostic),
     read: (name) => {
       const text = inputs.texts.get(resolve(layer.folder, name));
@@ -101,8 +118,8 @@ function addResource(builder: Builder, { layer, items, name, path }: Named): voi
   if (base !== undefined) {
     const own: Item[] = [];
     accumulate(builder, base, own);
-    items.push(...own);
-    return checkNames(layer, items, diagnostics);
+    for (const item of own) items.push(item);
+    return;
   }
   const text = inputs.texts.get(file);
   if (text === undefined) return; // Said where the inputs were read.
@@ -117,11 +134,11 @@ function addResource(builder: Builder, { layer, items, name, path }: Named): voi
   for (const plain of parsed)
     for (const { value, place } of expandLists(plain)) {
       const source: Source = { file, text, place, positionAt };
-      if (isFields(value) && textOf(value["kind"]) !== "" && isFields(value["metadata"]) && textOf(value["metadata"]["name"]) !== "")
+      if (isFields(value) && textOf(value["kind"]) !== "" && isFields(value["metadata"]) && textOf(value["metadata"]["name"]) !== "") {
+        builder.charge(sizeOf(value));
         items.push(newItem(copy(value), source));
-      else diagnostics.push({ ...mistaken(layer, path, "a resource lacks its kind or name"), position: positionAt(place.offset) });
+      } else diagnostics.push({ ...mistaken(layer, path, "a resource lacks its kind or name"), position: positionAt(place.offset) });
     }
-  checkNames(layer, items, diagnostics);
 }
 
 /** Two of one name are a mistake, as soon as there are. */

@@ -37,7 +37,13 @@ export async function chooseKustomizations(path: string, files: readonly string[
   const owns = (file: string) => owned.has(file) || folders.some((folder) => file.startsWith(`${folder}${sep}`));
   const taken: Taken = {
     folders: [...new Set([...folders, ...trees.flatMap(({ layers }) => [...layers.keys()])])],
-    files: [...new Set([...files.map((file) => resolve(file)), ...trees.flatMap(({ layers }) => [...layers.values()].map(({ file }) => file)), ...owned])],
+    files: [
+      ...new Set([
+        ...files.map((file) => resolve(file)),
+        ...trees.flatMap(({ layers }) => [...layers.values()].map(({ file }) => file)),
+        ...owned,
+      ]),
+    ],
   };
   const given = resolve(path);
   const twice = several.map(([, doubled]) => onlyOne(doubled));

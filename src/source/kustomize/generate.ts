@@ -5,7 +5,7 @@ import { findPlace } from "../place.ts";
 import { formatId, idOf, idsOf, inDefault, type Item, metadataOf, newItem } from "./item.ts";
 import { beyond, mistaken } from "./layer.ts";
 import type { Patching } from "./patches.ts";
-import { type Fields, fieldsOf, isFields, listOf, textOf, textsOf, toFields } from "./values.ts";
+import { type Fields, fieldsOf, isFields, listOf, sizeOf, textOf, textsOf, toFields } from "./values.ts";
 
 const KEY = /^[-._a-zA-Z0-9]+$/;
 
@@ -24,7 +24,8 @@ function make(patching: Patching, entry: Fields, path: JsonPath): Item | undefin
   const options = optionsOf(patching, entry);
   const pairs = pairsOf(patching, entry, path);
   if (pairs === undefined) return undefined;
-  const wrong = pairs.find(([key], i) => !KEY.test(key) || pairs.findIndex(([known]) => known === key) !== i);
+  const known = new Set<string>();
+  const wrong = pairs.find(([key]) => !KEY.test(key) || known.size === known.add(key).size);
   if (wrong !== undefined) return void refuse(mistaken(layer, path, `the key ${JSON.stringify(wrong[0])} is wrong or occurs twice`));
   const isSecret = path[0] === "secretGenerator";
   const metadata = toFields([["name", entry["name"]]]);
@@ -39,6 +40,7 @@ function make(patching: Patching, entry: Fields, path: JsonPath): Item | undefin
     ...(data.length > 0 ? [["data", toFields(data)] as const] : []),
     ...(options.isImmutable ? [["immutable", true] as const] : []),
   ]);
+  patching.charge(sizeOf(value));
   // What is in it has no place of its own: the generator's entry stands for all.
   const { offset } = findPlace(layer.source.place, path);
   return newItem(value, { ...layer.source, place: { offset } }, options.hasHash);

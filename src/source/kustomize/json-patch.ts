@@ -1,23 +1,24 @@
 import { isDeepStrictEqual } from "node:util";
-import { copy, type Fields, isFields } from "./values.ts";
+import { type Charge, copy, type Fields, isFields, sizeOf } from "./values.ts";
 
 /** Why a patch can't be applied. */
 export class WrongPatch extends Error {}
 
-/** Applies operations of RFC 6902 to a copy. @throws WrongPatch where one can't be carried out; then nothing is. */
-export function applyJsonPatch(target: Fields, operations: readonly unknown[]): Fields {
+/** Applies operations of RFC 6902 to a copy. @throws WrongPatch where one can't be carried out; then nothing is. @throws TooLarge */
+export function applyJsonPatch(target: Fields, operations: readonly unknown[], charge: Charge): Fields {
   const root = { "": copy(target) as unknown };
   for (const operation of operations) {
     if (!isFields(operation)) throw new WrongPatch("an operation is no map");
-    applyOne(root, operation);
+    applyOne(root, operation, charge);
   }
   const { "": result } = root;
   if (!isFields(result)) throw new WrongPatch("it leaves no resource");
   return result;
 }
 
-function applyOne(root: object, operation: Fields): void {
+function applyOne(root: object, operation: Fields, charge: Charge): void {
   const { op, value } = operation;
+  charge(sizeOf(operation));
   const path = pointer(operation["path"]);
   switch (op) {
     case "add":
@@ -30,13 +31,18 @@ function applyOne(root: object, operation: Fields): void {
     case "move":
       return add(root, path, remove(root, pointer(operation["from"])));
     case "copy":
-      return add(root, path, copy(read(root, pointer(operation["from"]))));
+      return add(root, path, copied(read(root, pointer(operation["from"])), charge));
     case "test":
       if (!isDeepStrictEqual(copy(read(root, path)), copy(value))) throw new WrongPatch(`test of ${format(path)} fails`);
       return;
     default:
       throw new WrongPatch(`${JSON.stringify(op)} is no operation`);
   }
+}
+
+function copied(value: unknown, charge: Charge): unknown {
+  charge(sizeOf(value));
+  return copy(value);
 }
 
 function required(operation: Fields, value: unknown): unknown {

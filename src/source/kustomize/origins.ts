@@ -29,20 +29,22 @@ export async function traceOrigins(values: readonly unknown[], { tree, texts, fr
   const files = new Map([...tree.files].map(([file, real]) => [real, file]));
   const layers = new Map<string, Layer>();
   for (const layer of tree.layers.values()) layers.set(await realpath(layer.file).catch(() => layer.file), layer);
-  const written = new Map<string, readonly Written[]>();
+  const written = new Map<string, ByKind>();
   const readOnce = (file: string) => {
     const text = texts.get(file);
-    const known = written.get(file) ?? (typeof text === "string" ? readWritten(file, text) : []);
+    const known = written.get(file) ?? byKind(typeof text === "string" ? readWritten(file, text) : []);
     written.set(file, known);
     return known;
   };
+  let all: ByKind | undefined;
+  const readAll = () => (all ??= byKind(resourceFiles(tree).flatMap((file) => [...readOnce(file).values()].flatMap(({ list }) => list))));
   const sourceOf = (value: Fields, { path, configuredIn, configuredBy }: Fields): Source => {
     const file = typeof path === "string" ? files.get(resolve(from, path)) : undefined;
     if (file !== undefined) return bestOf(readOnce(file), value)?.source ?? rootOf(tree);
     const isGenerated = isFields(configuredBy) && textOf(configuredBy["kind"]).endsWith("Generator");
     const layer = isGenerated && typeof configuredIn === "string" ? layers.get(resolve(from, configuredIn)) : undefined;
     if (layer !== undefined) return generatorOf(layer, value);
-    const found = bestOf(resourceFiles(tree).flatMap(readOnce), value);
+    const found = bestOf(readAll(), value);
     return found !== undefined && idOf(value).name.includes(idOf(found.value).name) ? found.source : rootOf(tree);
   };
   return values.filter(isFields).map((rendered) => {
@@ -86,15 +88,44 @@ function readWritten(file: string, text: string): readonly Written[] {
         .flatMap(({ value, place }) => (isFields(value) ? [{ value, source: { file, text, place, positionAt } }] : []));
 }
 
+/** What was written of one kind. */
+interface OfKind {
+  readonly list: readonly Written[];
+  readonly byName: ReadonlyMap<string, readonly Written[]>;
+}
+
+type ByKind = ReadonlyMap<string, OfKind>;
+
+function byKind(written: readonly Written[]): ByKind {
+  const kinds = Map.groupBy(written, ({ value }) => kindOf(value));
+  return new Map([...kinds].map(([kind, list]) => [kind, { list, byName: Map.groupBy(list, ({ value }) => idOf(value).name) }]));
+}
+
+function kindOf(value: Fields): string {
+  const { kind, group } = idOf(value);
+  return `${kind}.${group}`;
+}
+
 /** Of the same kind, and with the longest name that is part of what it is called now: prefixes and suffixes were added. */
-function bestOf(written: readonly Written[], value: Fields): Written | undefined {
+function bestOf(written: ByKind, value: Fields): Written | undefined {
+  const ofKind = written.get(kindOf(value));
+  if (ofKind === undefined) return undefined;
   const now = idOf(value);
-  const ofKind = written.filter((one) => idOf(one.value).kind === now.kind && idOf(one.value).group === now.group);
-  const rank = (one: Written) => {
-    const { name, namespace } = idOf(one.value);
-    return (now.name.includes(name) ? 2 * name.length + 2 : 0) + (namespace === now.namespace ? 1 : 0);
-  };
-  return ofKind.toSorted((one, other) => rank(other) - rank(one))[0];
+  const longest = longestPart(now.name, ofKind.byName);
+  const best = longest ?? ofKind.list;
+  return best.find((one) => idOf(one.value).namespace === now.namespace) ?? best[0];
+}
+
+const LONGEST_NAME = 253;
+
+function longestPart<T>(name: string, byName: ReadonlyMap<string, T>): T | undefined {
+  // Longer ones are no names, and would be looked at for long.
+  for (let length = name.length > LONGEST_NAME ? 0 : name.length; length > 0; length--)
+    for (let from = 0; from + length <= name.length; from++) {
+      const found = byName.get(name.slice(from, from + length));
+      if (found !== undefined) return found;
+    }
+  return undefined;
 }
 
 function generatorOf({ value: layer, source }: Layer, value: Fields): Source {

@@ -6,7 +6,7 @@ import { applyJsonPatch, WrongPatch } from "./json-patch.ts";
 import { beyond, type Layer, mistaken, type Refuse } from "./layer.ts";
 import { select, WrongSelector } from "./select.ts";
 import { BeyondMerge, mergeStrategically, REMOVED } from "./strategic-merge.ts";
-import { type Fields, fieldsOf, isFields, listOf, textOf } from "./values.ts";
+import { type Charge, type Fields, fieldsOf, isFields, listOf, sizeOf, textOf } from "./values.ts";
 
 /** What a layer's patches are applied to; the list changes where one removes a resource. */
 export interface Patching {
@@ -15,6 +15,7 @@ export interface Patching {
   /** The text of a file that the layer names. */
   readonly read: (name: string) => string | undefined;
   readonly refuse: Refuse;
+  readonly charge: Charge;
 }
 
 /** `patchesStrategicMerge`, then `patches`, which come before names change. */
@@ -69,13 +70,13 @@ interface Parsed {
 }
 
 function applyParsed(patching: Patching, { documents, target, path }: Parsed): void {
-  const { layer, items, refuse } = patching;
+  const { layer, items, refuse, charge } = patching;
   const [first] = documents;
   if (Array.isArray(first)) {
     if (!isFields(target)) return refuse(mistaken(layer, path, "a JSON patch needs a target"));
     for (const item of select(items, target)) {
       remember(item);
-      item.value = applyJsonPatch(item.value, first);
+      item.value = applyJsonPatch(item.value, first, charge);
     }
     return;
   }
@@ -88,7 +89,10 @@ function applyParsed(patching: Patching, { documents, target, path }: Parsed): v
       const found = targets.length === 0 ? "no resource is" : "several resources are";
       return refuse(mistaken(layer, path, `${found} what the patch is for: ${formatId(id)}`));
     }
-    for (const item of targets) merge(items, item, patch);
+    for (const item of targets) {
+      charge(sizeOf(patch));
+      merge(items, item, patch);
+    }
   }
 }
 

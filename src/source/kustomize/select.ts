@@ -45,12 +45,23 @@ type Requirement = (values: Fields) => boolean;
 
 /** A label selector as the command line has it: `a=b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`, separated by commas. */
 function requirementsOf(selector: string): (values: unknown) => boolean {
-  const parts = selector
-    .split(/,(?![^(]*\))/)
+  const parts = splitOutside(selector)
     .map((part) => part.trim())
     .filter((part) => part !== "");
   const requirements = parts.map(requirementOf);
   return (values) => requirements.every((holds) => holds(isFields(values) ? values : {}));
+}
+
+/** By commas that stand in no parentheses. */
+function splitOutside(selector: string): readonly string[] {
+  const parts = [""];
+  let isInside = false;
+  for (const sign of selector) {
+    if (sign === "(" || sign === ")") isInside = sign === "(";
+    if (sign === "," && !isInside) parts.push("");
+    else parts[parts.length - 1] += sign;
+  }
+  return parts;
 }
 
 const REQUIREMENT = /^(?:(?<absent>!)\s*)?(?<key>[\w./-]+)\s*(?:(?<op>==|=|!=|\bin\b|\bnotin\b)\s*(?<rest>.*))?$/;

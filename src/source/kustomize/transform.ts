@@ -1,16 +1,17 @@
 import type { JsonPath } from "../../model/position.ts";
 import { RE2JS } from "re2js";
 import { type FieldSpec, isOf, REPLICAS, SELECTORS, TEMPLATE_ANNOTATIONS, TEMPLATE_LABELS } from "./field-specs.ts";
-import { idOf, idsOf, isClusterScoped, type Item, metadataOf, remember } from "./item.ts";
+import { idOf, idsOf, isClusterScoped, metadataOf, remember } from "./item.ts";
 import { mistaken } from "./layer.ts";
 import type { Patching } from "./patches.ts";
-import { type Fields, fieldsOf, isFields, listOf, textOf, textsOf, visit } from "./values.ts";
+import { type Fields, fieldsOf, isFields, listOf, sizeOf, textOf, textsOf, visit } from "./values.ts";
 
 /** `namespace`: of everything that has one, and the names of Namespaces. */
-export function setNamespace({ layer, items }: Patching): void {
+export function setNamespace({ layer, items, charge }: Patching): void {
   const namespace = textOf(layer.value["namespace"]);
   if (namespace === "") return;
   for (const item of items) {
+    charge(namespace.length);
     remember(item);
     const id = idOf(item.value);
     if (!isClusterScoped(id)) metadataOf(item)["namespace"] = namespace;
@@ -31,11 +32,12 @@ const set = (value: string) => (holder: Fields, key: string) => {
 const UNNAMED = new Set(["CustomResourceDefinition", "APIService", "Namespace"]);
 
 /** `namePrefix` and `nameSuffix`. */
-export function addAffixes({ layer, items }: Patching): void {
+export function addAffixes({ layer, items, charge }: Patching): void {
   const prefix = textOf(layer.value["namePrefix"]);
   const suffix = textOf(layer.value["nameSuffix"]);
   for (const item of items) {
     if (UNNAMED.has(idOf(item.value).kind)) continue;
+    charge(prefix.length + suffix.length);
     if (prefix !== "") {
       remember(item);
       item.prefixes.push(prefix);
@@ -49,25 +51,34 @@ export function addAffixes({ layer, items }: Patching): void {
 }
 
 /** `labels`, and `commonLabels`, which are in selectors and templates, too. */
-export function addLabels({ layer, items }: Patching): void {
+export function addLabels(patching: Patching): void {
+  const { layer } = patching;
   for (const entry of listOf(layer.value["labels"]).filter(isFields)) {
     const isInSelectors = entry["includeSelectors"] === true;
     const isInTemplates = isInSelectors || entry["includeTemplates"] === true;
-    addPairs(items, textsOf(entry["pairs"]), ["labels", [...(isInTemplates ? TEMPLATE_LABELS : []), ...(isInSelectors ? SELECTORS : [])]]);
+    addPairs(patching, textsOf(entry["pairs"]), [
+      "labels",
+      [...(isInTemplates ? TEMPLATE_LABELS : []), ...(isInSelectors ? SELECTORS : [])],
+    ]);
   }
-  addPairs(items, textsOf(layer.value["commonLabels"]), ["labels", [...SELECTORS, ...TEMPLATE_LABELS]]);
+  addPairs(patching, textsOf(layer.value["commonLabels"]), ["labels", [...SELECTORS, ...TEMPLATE_LABELS]]);
 }
 
 /** `commonAnnotations`. */
-export function addAnnotations({ layer, items }: Patching): void {
-  addPairs(items, textsOf(layer.value["commonAnnotations"]), ["annotations", TEMPLATE_ANNOTATIONS]);
+export function addAnnotations(patching: Patching): void {
+  addPairs(patching, textsOf(patching.layer.value["commonAnnotations"]), ["annotations", TEMPLATE_ANNOTATIONS]);
 }
 
 type Pairs = readonly (readonly [string, string])[];
 
-function addPairs(items: readonly Item[], pairs: Pairs, [field, specs]: readonly [field: string, specs: readonly FieldSpec[]]): void {
+function addPairs({ items, charge }: Patching, pairs: Pairs, [field, specs]: readonly [field: string, specs: readonly FieldSpec[]]): void {
   if (pairs.length === 0) return;
-  const add = (holder: Fields, key: string) => Object.assign(fieldsOf(holder, key), Object.fromEntries(pairs));
+  const fields = Object.fromEntries(pairs);
+  const size = sizeOf(fields);
+  const add = (holder: Fields, key: string) => {
+    charge(size);
+    Object.assign(fieldsOf(holder, key), fields);
+  };
   for (const item of items) {
     add(metadataOf(item), field);
     const id = idOf(item.value);
@@ -87,7 +98,7 @@ export function setReplicas({ layer, items, refuse }: Patching): void {
 }
 
 /** `images`: names, tags and digests of containers' images. */
-export function setImages({ layer, items, refuse }: Patching): void {
+export function setImages({ layer, items, refuse, charge }: Patching): void {
   for (const [i, entry] of listOf(layer.value["images"]).entries()) {
     const path: JsonPath = ["images", i];
     const pattern = isFields(entry) ? imagePattern(textOf(entry["name"])) : undefined;
@@ -95,9 +106,14 @@ export function setImages({ layer, items, refuse }: Patching): void {
       refuse(mistaken(layer, path, "an image has no name, or one that is no expression"));
       continue;
     }
+    const size = sizeOf(entry);
     for (const { value } of items)
       if (idOf(value).kind !== "CustomResourceDefinition")
-        visitImages(value, (image) => (pattern.matches(image) ? changed(image, entry) : image));
+        visitImages(value, (image) => {
+          if (!pattern.matches(image)) return image;
+          charge(size);
+          return changed(image, entry);
+        });
   }
 }
 
@@ -122,7 +138,7 @@ function visitImages(node: unknown, change: (image: string) => string): void {
   }
 }
 
-const IMAGE = /^(?<name>(?:[^/]*\/)*[^:@/]*)(?::(?<tag>[^@]*))?(?:@(?<digest>.*))?$/;
+const IMAGE = /^(?<name>(?:[^/]*\/)*[^:@/]*)(?::(?<tag>[^@]*))?(?:@(?<digest>.*))?$/s;
 
 function changed(image: string, { newName, newTag, digest: newDigest }: Fields): string {
   const { name = image, tag = "", digest = "" } = IMAGE.exec(image)?.groups ?? {};

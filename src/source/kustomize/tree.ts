@@ -46,6 +46,7 @@ export async function findTree(file: string, known: KnownLayers): Promise<Tree> 
     stamps: new Set(),
     diagnostics: [],
     open: new Set(),
+    real: new Map(),
   };
   const root = await visitLayer(resolve(file), walk);
   const { layers, files, unclear, folders, stamps, diagnostics } = walk;
@@ -63,6 +64,14 @@ interface Walk {
   readonly diagnostics: Diagnostic[];
   /** Folders on the way here. */
   readonly open: Set<string>;
+  /** Where links lead to, by folder. */
+  readonly real: Map<string, Promise<string>>;
+}
+
+function realFolder({ folder }: Layer, { real }: Walk): Promise<string> {
+  const found = real.get(folder) ?? realpath(folder);
+  real.set(folder, found);
+  return found;
 }
 
 async function visitLayer(file: string, walk: Walk): Promise<Layer | undefined> {
@@ -108,7 +117,7 @@ async function visitNamed(layer: Layer, { name, path, isFolderToo }: Named, walk
     const found = await stat(target);
     if (found.isFile()) {
       const real = await realpath(target);
-      const own = await realpath(layer.folder);
+      const own = await realFolder(layer, walk);
       if (!real.startsWith(own.endsWith("/") ? own : `${own}/`)) fail(`${name} is not below the kustomization's folder`);
       walk.files.set(target, real);
       walk.folders.add(dirname(target));
@@ -130,8 +139,9 @@ async function visitBase(
   const fail = (message: string) => void walk.diagnostics.push(mistaken(layer, path, message));
   walk.folders.add(target);
   // kustomize counts from where links lead to.
-  if ((await realpath(target)) !== (await realpath(resolve(await realpath(layer.folder), name))))
-    return fail(`${name} leads elsewhere, since ${layer.folder} is a link to ${await realpath(layer.folder)}: name that folder itself`);
+  const own = await realFolder(layer, walk);
+  if ((await realpath(target)) !== (await realpath(resolve(own, name))))
+    return fail(`${name} leads elsewhere, since ${layer.folder} is a link to ${own}: name that folder itself`);
   if (walk.open.has(target)) return fail(`${name} leads back to itself`);
   if (walk.open.size > LIMITS.folderDepth) return fail(`bases stand on each other more than ${LIMITS.folderDepth} levels deep`);
   const names = (await readdir(target)).filter((entry) => KUSTOMIZATION.test(entry));

@@ -24,6 +24,17 @@ export function fieldsOf(holder: Fields, key: string): Fields {
   return (holder[key] = toFields([]));
 }
 
+/** To be told the size of what is added, in characters: small inputs may stand for a lot. @throws TooLarge where it is too much. */
+export type Charge = (size: number) => void;
+
+export class TooLarge extends Error {}
+
+export function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length + 1;
+  if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + sizeOf(item), 1);
+  return isFields(value) ? Object.entries(value).reduce((sum, [key, field]) => sum + key.length + sizeOf(field), 1) : 1;
+}
+
 export function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
