@@ -208,7 +208,7 @@ async function readResources(
     diagnostics.push(...listing.diagnostics.filter(({ code }) => code !== "KMK0001").map((one) => shownDiagnostic(one, cwd)));
     for (const found of listing.files) {
       const { path: file } = found;
-      const key = `${file} in ${namespace ?? common}`;
+      const key = fileKey({ path: file, namespace: namespace ?? common, ...(found.values !== undefined && { values: found.values }) });
       if (file === own || seen.has(key)) continue;
       seen.add(key);
       const read = await readOnce(found, watched);

@@ -179,7 +179,11 @@ export class FileReader {
   async #recall(listing: Listing): Promise<void> {
     const { lastGood, kept, paths } = this.#options;
     const given = paths.map(splitResourcePath);
-    const isGiven = (file: FileName) => given.some(({ path, namespace }) => namespace === file.namespace && isBelow(file.path, path));
+    const isGiven = (file: FileName) =>
+      given.some(
+        ({ path, namespace, values }) =>
+          namespace === file.namespace && (file.values === undefined || file.values === values) && isBelow(file.path, path),
+      );
     const files = new Map<string, KnownFile>();
     for (const found of [...listing.files, ...((await lastGood?.files()) ?? []).filter(isGiven)]) {
       const name = nameOf(found);
@@ -283,8 +287,8 @@ function withoutWaiting(known: KnownFile, stamp: string): KnownFile {
   return { ...rest, stamp };
 }
 
-function nameOf({ path, namespace }: FileName): FileName {
-  return namespace === undefined ? { path } : { path, namespace };
+function nameOf({ path, namespace, values }: FileName): FileName {
+  return { path, ...(namespace !== undefined && { namespace }), ...(values !== undefined && { values }) };
 }
 
 function isBelow(file: string, path: string): boolean {

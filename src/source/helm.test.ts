@@ -6,7 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatPosition } from "../model/position.ts";
 import { formatRef, refOf } from "../model/resource.ts";
 import type { ResourcePath } from "../model/resource-path.ts";
-import { readFiles } from "./file-source.ts";
+import { textsInMemory } from "../testing/last-good-texts.ts";
+import { readFiles, startFileSource } from "./file-source.ts";
+import type { Declared } from "./merge.ts";
 
 let dir = "";
 
@@ -111,6 +113,24 @@ describe("what helm prints", () => {
       told: [],
       shown: [expect.stringContaining("ServiceAccount/shop/a web/templates/account.yaml")],
     });
+  });
+
+  test("with other values it is another one", async () => {
+    await printing("");
+    await write("bin/helm", `#!/bin/sh\nprintf 'apiVersion: v1\\nkind: ServiceAccount\\nmetadata: {name: %s}' "$(cat \${2#--values=})"\n`);
+    const paths = ["one", "other"].map((name) => ({ path: join(dir, "web"), namespace: "shop", values: join(dir, name) }));
+    for (const { values } of paths) await writeFile(values, values.slice(dir.length + 1));
+    await write("web/extra.yaml", ACCOUNT_A);
+    const lastGood = textsInMemory();
+    const names = async () => {
+      const seen: Declared[] = [];
+      const source = await startFileSource({ paths, lastGood, onChange: (declared) => seen.push(declared) });
+      await source.close();
+      return seen[0]?.resources.map(({ metadata }) => metadata.name).toSorted();
+    };
+    expect(await names()).toEqual(["a", "one", "other"]);
+    vi.stubEnv("PATH", "");
+    expect(await names()).toEqual(["a", "one", "other"]);
   });
 
   test("beside it other files of its folder are read as they are", async () => {

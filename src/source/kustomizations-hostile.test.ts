@@ -111,7 +111,7 @@ describe("what is long takes no longer than it is long", () => {
   });
 
   test("where one program rendered many resources of one file", { timeout: 60_000 }, async () => {
-    const all = Array.from({ length: 4000 }, (_, i) => account(`a${i}`)).join("---\n");
+    const all = Array.from({ length: 8000 }, (_, i) => account(`a${i}`)).join("---\n");
     await write("k/kustomization.yaml", "resources: [all.yaml]\n");
     await write("k/all.yaml", all);
     await write("bin/kustomize", `#!/bin/sh\ncat ${dir}/k/all.yaml\n`);
@@ -119,7 +119,7 @@ describe("what is long takes no longer than it is long", () => {
     vi.stubEnv("PATH", `${dir}/bin:/usr/bin:/bin`);
     const { resources } = await readFiles([join(dir, "k")]);
     const places = resources.map((resource) => [resource.metadata.name, resource.locate([]).line]);
-    expect(places).toEqual(Array.from({ length: 4000 }, (_, i) => [`a${i}`, 4 * i + 1]));
+    expect(places).toEqual(Array.from({ length: 8000 }, (_, i) => [`a${i}`, 4 * i + 1]));
   });
 });
 

@@ -50,6 +50,14 @@ describe("the text of a file when nothing in it was wrong", () => {
     expect((await store.list({})).revision).toBe(revision);
   });
 
+  test("is one for each file of values that a chart is rendered with", async () => {
+    const lastGood = lastGoodInStore(store);
+    const charts = [{ path: "/c/Chart.yaml" }, { path: "/c/Chart.yaml", values: "/a" }, { path: "/c/Chart.yaml", namespace: "n", values: "/b" }];
+    for (const [i, chart] of charts.entries()) await lastGood.write(chart, `${i}`.repeat(600_000));
+    expect(await lastGood.files()).toEqual(expect.arrayContaining(charts));
+    for (const [i, chart] of charts.entries()) expect((await lastGood.read(chart)) === `${i}`.repeat(600_000)).toBe(true);
+  });
+
   test("is forgotten without a rest", async () => {
     const lastGood = lastGoodInStore(store);
     await lastGood.write(FILE, "\t".repeat(4_000_000));

@@ -62,12 +62,16 @@ export function lastGoodInStore(store: Store): LastGoodTexts {
   };
 }
 
-function keyOf({ path, namespace = "" }: FileName): StoreKey {
-  return { kind: KIND, namespace, name: path };
+/** Between the path and the values of a chart: no path has it. */
+const AND_VALUES = "\0";
+
+function keyOf({ path, namespace = "", values }: FileName): StoreKey {
+  return { kind: KIND, namespace, name: values === undefined ? path : `${path}${AND_VALUES}${values}` };
 }
 
-function partKeyOf({ path, namespace = "" }: FileName, index: number): StoreKey {
-  return { kind: FURTHER_KIND, namespace, name: `${index} ${path}` };
+function partKeyOf(file: FileName, index: number): StoreKey {
+  const { namespace, name } = keyOf(file);
+  return { kind: FURTHER_KIND, namespace, name: `${index} ${name}` };
 }
 
 function partsOf(text: string): readonly string[] {
@@ -78,8 +82,9 @@ function range(from: number, to: number): readonly number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 }
 
-function toFileName(path: string, namespace: string): FileName {
-  return namespace === "" ? { path } : { path, namespace };
+function toFileName(name: string, namespace: string): FileName {
+  const [path = "", values] = name.split(AND_VALUES);
+  return { path, ...(namespace !== "" && { namespace }), ...(values !== undefined && { values }) };
 }
 
 function isKept(value: unknown): value is KeptText {

@@ -20,6 +20,8 @@ export interface FileName {
   readonly path: string;
   /** Of its documents that name none, where the path says so. */
   readonly namespace?: string;
+  /** With which a chart is rendered: one chart may stand for several workloads. */
+  readonly values?: string;
 }
 
 /** A file as it was found; `stamp` changes when its content may have. */
@@ -124,12 +126,12 @@ async function addRendered({ path, namespace, values }: PlacedPath, walking: Wal
   for (const folder of chart.folders) folders.add(folder);
   charts.delete(path);
   owners.push((file) => isOfChart(chart, file));
-  add({ path: join(path, CHART), stamp: chart.stamp, render: () => renderChart(chart, namespace) });
+  add({ path: join(path, CHART), ...(values !== undefined && { values }), stamp: chart.stamp, render: () => renderChart(chart, namespace) });
 }
 
-/** A file that is read for two namespaces is two. */
-export function fileKey({ path, namespace = "" }: FileName): string {
-  return `${namespace}\0${path}`;
+/** A file that is read for two namespaces, or a chart with two files of values, is two. */
+export function fileKey({ path, namespace = "", values = "" }: FileName): string {
+  return `${namespace}\0${path}\0${values}`;
 }
 
 interface Found {
