@@ -52,7 +52,11 @@ describe("the text of a file when nothing in it was wrong", () => {
 
   test("is one for each file of values that a chart is rendered with", async () => {
     const lastGood = lastGoodInStore(store);
-    const charts = [{ path: "/c/Chart.yaml" }, { path: "/c/Chart.yaml", values: "/a" }, { path: "/c/Chart.yaml", namespace: "n", values: "/b" }];
+    const charts = [
+      { path: "/c/Chart.yaml" },
+      { path: "/c/Chart.yaml", values: "/a" },
+      { path: "/c/Chart.yaml", namespace: "n", values: "/b" },
+    ];
     for (const [i, chart] of charts.entries()) await lastGood.write(chart, `${i}`.repeat(600_000));
     expect(await lastGood.files()).toEqual(expect.arrayContaining(charts));
     for (const [i, chart] of charts.entries()) expect((await lastGood.read(chart)) === `${i}`.repeat(600_000)).toBe(true);

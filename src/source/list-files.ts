@@ -126,7 +126,12 @@ async function addRendered({ path, namespace, values }: PlacedPath, walking: Wal
   for (const folder of chart.folders) folders.add(folder);
   charts.delete(path);
   owners.push((file) => isOfChart(chart, file));
-  add({ path: join(path, CHART), ...(values !== undefined && { values }), stamp: chart.stamp, render: () => renderChart(chart, namespace) });
+  add({
+    path: join(path, CHART),
+    ...(values !== undefined && { values }),
+    stamp: chart.stamp,
+    render: () => renderChart(chart, namespace),
+  });
 }
 
 /** A file that is read for two namespaces, or a chart with two files of values, is two. */

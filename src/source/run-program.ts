@@ -1,6 +1,7 @@
-import { execFile } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { access, constants, stat } from "node:fs/promises";
-import { delimiter, isAbsolute, join } from "node:path";
+import { basename, delimiter, isAbsolute, join } from "node:path";
+import type { Readable } from "node:stream";
 import { printableLines } from "../base/printable.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -47,19 +48,50 @@ const OFFLINE = {
 /** `mayPass`: it was the machine, not what was asked, and may be better later on. */
 type Ran = { readonly output: string } | { readonly failure: string; readonly mayPass?: true };
 
-/** Without a shell, with a limit of time and output. Never throws. */
-export function runProgram(program: string, args: readonly string[], cwd: string): Promise<Ran> {
-  const limits = { timeout: LIMITS.renderMs, killSignal: "SIGKILL", maxBuffer: LIMITS.renderedBytes } as const;
+/** Without a shell, with a limit of time and output; what it has started itself ends with it. Never throws. */
+export function runProgram(program: string, args: readonly string[], cwd: string, timeoutMs: number = LIMITS.renderMs): Promise<Ran> {
   return new Promise<Ran>((resolve) => {
-    execFile(program, args, { ...limits, cwd, env: { ...process.env, ...OFFLINE }, encoding: "utf8" }, (error, stdout, stderr) => {
-      if (error === null) return resolve({ output: stdout });
-      const isLarge = (error as NodeJS.ErrnoException).code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER";
-      if (isLarge) return resolve({ failure: `it printed more than ${LIMITS.renderedBytes / 1024 / 1024} MiB` });
-      if (error.killed === true) return resolve({ failure: `it took more than ${LIMITS.renderMs / 1000} s`, mayPass: true });
-      const failure = stderr.trim() === "" ? error.message : stderr;
-      // Another signal than ours, or no process at all.
-      const isOfMachine = typeof error.code !== "number";
-      resolve({ failure, ...(isOfMachine && { mayPass: true }) });
-    }).stdin?.end();
+    // A group of its own: many a program on the PATH is a script that starts another one.
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...OFFLINE }, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const end = (ran: Ran) => {
+      clearTimeout(timer);
+      resolve(ran);
+    };
+    const stop = (ran: Ran) => {
+      endGroup(child);
+      end(ran);
+    };
+    const timer = setTimeout(() => stop({ failure: `it took more than ${timeoutMs / 1000} s`, mayPass: true }), timeoutMs);
+    const tooMuch = () => stop({ failure: `it printed more than ${LIMITS.renderedBytes / 1024 / 1024} MiB` });
+    const output = collect(child.stdout, tooMuch);
+    const errors = collect(child.stderr, tooMuch);
+    child.on("error", (error) => end({ failure: error.message, mayPass: true }));
+    child.on("close", (code, signal) => {
+      if (code === 0) return end({ output: output() });
+      const failure = errors().trim() || `${basename(program)} ended ${signal === null ? `with code ${code}` : `by ${signal}`}`;
+      // Another signal than ours: it is the machine's.
+      end({ failure, ...(signal !== null && { mayPass: true }) });
+    });
   }).catch((error: unknown): Ran => ({ failure: error instanceof Error ? error.message : String(error), mayPass: true }));
+}
+
+function collect(stream: Readable, tooMuch: () => void): () => string {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stream.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LIMITS.renderedBytes) return tooMuch();
+    chunks.push(chunk);
+  });
+  return () => Buffer.concat(chunks).toString("utf8");
+}
+
+function endGroup({ pid, stdout, stderr }: ChildProcessByStdio<null, Readable, Readable>): void {
+  stdout.destroy();
+  stderr.destroy();
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
 }
