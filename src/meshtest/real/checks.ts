@@ -2,24 +2,29 @@ import type { ProxyLogLine, WorkloadRef } from "../../evaluate/index.ts";
 import type { TestMesh } from "../test-mesh.ts";
 import { endpointsOf } from "./cluster-endpoints.ts";
 import type { ClientOrder, Exchange } from "./exchange.ts";
+import { copiedTo, isShadow } from "./mirrors.ts";
 
 /**
- * Leaves out what authorizers were asked on the way (action CUSTOM): they are applications like any other, and a check looks like a request. One that
- * gets the request itself, too, keeps all.
+ * Leaves out what authorizers were asked on the way (action CUSTOM), and by the receivers of copies, which may not have logged anything yet: they are
+ * applications like any other, and a check looks like a request. One that gets the request itself, too, keeps all; one that gets copies keeps those.
  */
 export function withoutChecks(exchange: Exchange, orders: readonly ClientOrder[], mesh: TestMesh): Exchange {
   const { arrivals, log } = exchange;
-  const asked = new Set(log.flatMap(({ workload }) => authorizersOf(workload, mesh)));
+  const copied = copiedTo(log, mesh);
+  const asking = [...log.map(({ workload }) => workload), ...copied.flatMap((address) => mesh.workloadAt(address) ?? [])];
+  const asked = new Set(asking.flatMap((workload) => authorizersOf(workload, mesh)));
   if (asked.size === 0) return exchange;
   const wanted = new Set([
     ...orders.map(({ destination }) => nameAt(destination.address, mesh)),
     ...log.filter(({ direction }) => direction !== "inbound").map((line) => nameAt(hostOf(line), mesh)),
   ]);
-  const isCheck = (name: string) => asked.has(name) && !wanted.has(name);
+  const copiesAt = new Set(copied.map((address) => nameAt(address, mesh)));
+  const isCheck = (name: string, authority: string | undefined) =>
+    asked.has(name) && !wanted.has(name) && !(copiesAt.has(name) && isShadow(authority));
   return {
     ...exchange,
-    arrivals: arrivals.filter(({ at }) => !isCheck(at)),
-    log: log.filter(({ workload, direction }) => direction !== "inbound" || !isCheck(nameOf(workload))),
+    arrivals: arrivals.filter(({ at, request }) => !isCheck(at, request?.authority)),
+    log: log.filter(({ workload, direction, authority }) => direction !== "inbound" || !isCheck(nameOf(workload), authority)),
   };
 }
 

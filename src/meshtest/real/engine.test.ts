@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../model/error.ts";
+import { arrival, inbound, outbound, response, shop } from "../../testing/lab-exchange.ts";
 import { loadMeshTests } from "../../testing/load-mesh-test.ts";
 import { exitCodeOf } from "../result.ts";
 import { type RunOptions, runTests } from "../run.ts";
@@ -23,6 +24,34 @@ spec: {selector: {app: cart}, ports: [{name: http, port: 8080}]}
 ${documents}`;
 const callTo = (path: string, expected = "{status: 200}", more = "") =>
   `{name: "${path}", from: {workload: web}, request: {url: "http://cart:8080${path}"${more}}, expect: ${expected}}`;
+
+/** Requests to `cart` are copied to `copy`, whose proxy asks `idle` about them. */
+const COPIED = `---
+apiVersion: v1
+kind: Service
+metadata: {name: copy}
+spec: {selector: {app: copy}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: idle}
+spec: {selector: {app: idle}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cart}
+spec: {hosts: [cart], http: [{route: [{destination: {host: cart}}], mirror: {host: copy}}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: "extensionProviders: [{name: by-http, envoyExtAuthzHttp: {service: idle.shop.svc.cluster.local, port: 8080}}]"}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: copy}
+spec: {selector: {matchLabels: {app: copy}}, action: CUSTOM, provider: {name: by-http}, rules: [{}]}
+`;
 
 interface Played {
   readonly lab: Lab;
@@ -170,6 +199,32 @@ describe("the real engine", () => {
     ]);
     expect(run.totals).toMatchObject({ pass: 1, fail: 0, errors: 1 });
     expect(exitCodeOf(run)).toBe(2);
+  });
+
+  test("waits for a copy also where its receiver's authorizer was asked about it", async () => {
+    const { lab } = fakeLab();
+    const about = { authority: "cart-shadow:8080" };
+    const early: Exchange = {
+      reports: [response(200)],
+      arrivals: [arrival(), arrival({ at: "shop/idle" }, about)],
+      log: [outbound({ route: "route/8080 virtualHosts[0].routes[0]" }), inbound(), inbound({ workload: shop("idle"), ...about })],
+    };
+    const late = { ...early, arrivals: [...early.arrivals, arrival({ at: "shop/copy" }, about)] };
+    const wholes: unknown[] = [];
+    const watching: Lab = {
+      ...lab,
+      async open(wanted) {
+        const exchange: RunningMesh["exchange"] = async (...[, , , isWhole]) => {
+          wholes.push(isWhole?.(early), isWhole?.(late));
+          return late;
+        };
+        return { ...(await lab.open(wanted)), exchange };
+      },
+    };
+    const copied = mesh(callTo("/a"), COPIED).replace("calls:", "  - {name: copy, labels: {app: copy}, ports: [8080]}\n  calls:");
+    const run = await runReal({ "t.yaml": copied }, watching);
+    expect([run.errors, run.totals.pass]).toEqual([[], 1]);
+    expect(wholes).toEqual([false, true]);
   });
 
   test("a call of which nobody hears fails alone", async () => {

@@ -6,6 +6,8 @@ import type { TestMesh } from "../test-mesh.ts";
 import type { Answer, Engine, PreparedTest } from "../engine.ts";
 import type { TestIssuers } from "../issuers.ts";
 import type { TestAuthorities } from "./authorities.ts";
+import { withoutChecks } from "./checks.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Lab, RunningMesh } from "./lab.ts";
 import { meshKey } from "./mesh-key.ts";
 import { haveMirrorsCome } from "./mirrors.ts";
@@ -82,7 +84,8 @@ async function answer(call: Call, { test, mesh, running, inputs }: Place): Promi
     if (call.from.clientIp?.includes(":")) return { decision: undecided("the network of the lab, which has no IPv6") };
     if (running === undefined) throw new MeshError("bug", "there is no mesh to send to");
     const { sender, orders } = toClientOrders(call, begun.beginnings, mesh, inputs.authorities);
-    const exchange = await running.exchange(sender, orders, call.request.concurrency, (seen) => haveMirrorsCome(seen, mesh));
+    const isWhole = (seen: Exchange) => haveMirrorsCome(withoutChecks(seen, orders, mesh), mesh);
+    const exchange = await running.exchange(sender, orders, call.request.concurrency, isWhole);
     return { decision: toDecision({ call, sender, orders, exchange, mesh }) };
   } catch (thrown) {
     const error = MeshError.from(thrown);
