@@ -1,5 +1,5 @@
 /**
- * A *part*: a pure function of frozen objects, remembered by the identity of its arguments. It is the only cache of the core
+ * A *part*: a pure function of frozen objects, remembered by the identity of its arguments. It is the core's cache
  * ([decision 15](../../docs/decisions/0015-parts-and-persistent-indexes.md)). What the function can see *is* its key, so that no key can forget an input, and a result
  * goes when one of its arguments is held by nobody any more.
  *

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { emptyTree, entriesOf } from "./tree.ts";
 import { type Groups, groupOf, GroupsDraft, TreeDraft } from "./tree-draft.ts";
 
-test("a draft reads what was set last, and leaves the tree that it came from", () => {
+test("a draft makes a tree of what was set last, and leaves the tree that it came from", () => {
   const first = new TreeDraft<number>(emptyTree());
   first.set("a", 1);
   first.set("b", 2);
@@ -10,7 +10,6 @@ test("a draft reads what was set last, and leaves the tree that it came from", (
   const draft = new TreeDraft(tree);
   draft.set("a", undefined);
   draft.set("c", 3);
-  expect([draft.get("a"), draft.get("b"), draft.get("c")]).toEqual([undefined, 2, 3]);
   expect([...entriesOf(draft.done())]).toEqual([
     ["b", 2],
     ["c", 3],
@@ -28,7 +27,6 @@ test("groups come and go with their members, and stay the same objects where not
   const groups: Groups<number> = first.done();
   const draft = new GroupsDraft(groups);
   draft.set("one", "a", undefined);
-  expect([draft.get("one", "a"), draft.get("other", "b")]).toEqual([undefined, 2]);
   const edited = draft.done();
   expect([...entriesOf(edited)].map(([key]) => key)).toEqual(["other"]);
   expect(groupOf(edited, "other")).toBe(groupOf(groups, "other"));

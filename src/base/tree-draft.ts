@@ -1,16 +1,12 @@
 import { emptyTree, isEmpty, lookUp, type Tree, withEntries } from "./tree.ts";
 
-/** A tree that is being edited: what was set last is what is read, and one tree is made of it in the end. */
+/** A tree that is being edited: one tree is made of what was set last. */
 export class TreeDraft<Value> {
   readonly #tree: Tree<Value>;
   readonly #edits = new Map<string, Value | undefined>();
 
   constructor(tree: Tree<Value>) {
     this.#tree = tree;
-  }
-
-  get(key: string): Value | undefined {
-    return this.#edits.has(key) ? this.#edits.get(key) : lookUp(this.#tree, key);
   }
 
   /** `value` undefined takes the entry away. */
@@ -38,11 +34,6 @@ export class GroupsDraft<Value> {
 
   constructor(groups: Groups<Value>) {
     this.#groups = groups;
-  }
-
-  get(key: string, name: string): Value | undefined {
-    const draft = this.#edited.get(key);
-    return draft === undefined ? lookUp(groupOf(this.#groups, key), name) : draft.get(name);
   }
 
   /** `value` undefined takes the member away. */

@@ -1,5 +1,3 @@
-import { part } from "./part.ts";
-
 /**
  * Values by text, in the order of the text, and never changed: a changed entry makes a new tree that shares all but some ten nodes with the old
  * one. Balanced by weight (Adams, "Efficient sets: a balancing act", 1993, with Hirai and Yamamoto's parameters), so that no choice of names
@@ -151,57 +149,6 @@ export function* entriesOf<Value>(tree: Tree<Value>): Generator<readonly [key: s
 
 export function* valuesOf<Value>(tree: Tree<Value>): Generator<Value> {
   for (const [, value] of entriesOf(tree)) yield value;
-}
-
-/** One entry that two trees have not in common; undefined where a tree lacks it. */
-export interface TreeChange<Value> {
-  readonly key: string;
-  readonly before: Value | undefined;
-  readonly after: Value | undefined;
-}
-
-/** How one tree differs from another, in the order of keys. What they share is not visited: the work grows with the difference. */
-export function* changesBetween<Value>(before: Tree<Value>, after: Tree<Value>): Generator<TreeChange<Value>> {
-  if (before === after) return;
-  if (isEmpty(before)) {
-    for (const [key, value] of entriesOf(after)) yield { key, before: undefined, after: value };
-    return;
-  }
-  if (isEmpty(after)) {
-    for (const [key, value] of entriesOf(before)) yield { key, before: value, after: undefined };
-    return;
-  }
-  treeCounts.visits++;
-  const { key, value } = after;
-  const [smaller, own, larger] = split(before, key);
-  yield* changesBetween(smaller, after.left);
-  if (own !== value) yield { key, before: own, after: value };
-  yield* changesBetween(larger, after.right);
-}
-
-/** Makes one value of a tree from its nodes, each of which is asked once: after a change, those on the way to it. */
-export function foldPart<Value, Result>(
-  nothing: Result,
-  combine: (left: Result, key: string, value: Value, right: Result) => Result,
-): (tree: Tree<Value>) => Result {
-  const fold: (node: Node<Value>) => Result = part((node: Node<Value>) =>
-    combine(foldOf(node.left), node.key, node.value, foldOf(node.right)),
-  );
-  const foldOf = (tree: Tree<Value>): Result => (isEmpty(tree) ? nothing : fold(tree));
-  return foldOf;
-}
-
-/** The part of a tree below a key, the key's value, and the part above it. */
-function split<Value>(tree: Tree<Value>, key: string): readonly [Tree<Value>, Value | undefined, Tree<Value>] {
-  if (isEmpty(tree)) return [EMPTY, undefined, EMPTY];
-  treeCounts.visits++;
-  if (key === tree.key) return [tree.left, tree.value, tree.right];
-  if (key < tree.key) {
-    const [smaller, own, larger] = split(tree.left, key);
-    return [smaller, own, larger === tree.left ? tree : link(larger, tree, tree.right)];
-  }
-  const [smaller, own, larger] = split(tree.right, key);
-  return [smaller === tree.right ? tree : link(tree.left, tree, smaller), own, larger];
 }
 
 type Entry<Value> = Pick<Node<Value>, "key" | "value">;
