@@ -1,6 +1,6 @@
 /**
- * One object for all that have the same text, for as long as somebody holds it: makes an argument of a `part` out of a value. Of two that are made
- * for one text at different times, the earlier one is gone.
+ * One object for all that have the same text, for as long as somebody holds it: makes an argument of a `part` out of a value. A part holds its
+ * results, but not its arguments: who interns must see to it that something that lives long enough holds what comes of it.
  */
 export class Interner<Value extends object> {
   readonly #byText = new Map<string, WeakRef<Value>>();

@@ -55,7 +55,7 @@ interface Known {
 
 /**
  * The scopes of proxies. Two proxies with equal views have one, and an edited mesh has the very same one where it says the same of what they see:
- * what is made of a scope can be remembered by it.
+ * what is made of a scope can be remembered by it. A view stays the same object from scope to scope.
  */
 export class Scopes {
   readonly #byView = new Map<string, Known>();
@@ -64,9 +64,10 @@ export class Scopes {
 
   of(mesh: Mesh, proxy: Proxy): Scope {
     if (mesh !== this.#mesh) this.#turn(mesh);
-    const view = viewOf(mesh, proxy);
-    const key = stableHash([view, proxy.type === "router" ? proxy.labels : null]);
+    const seen = viewOf(mesh, proxy);
+    const key = stableHash([seen, proxy.type === "router" ? proxy.labels : null]);
     const known = this.#byView.get(key);
+    const view = known?.scope.proxy ?? seen;
     if (known?.mesh === mesh) {
       known.usedIn = this.#meshes;
       return known.scope;

@@ -26,7 +26,7 @@ export interface Translated {
 /** Routes, clusters, endpoints and the listeners of a proxy's way out (a gateway's way in), for all proxies that share a scope. */
 export function translateRouting(scope: Scope, credentials: Credentials, asked: readonly string[], memo: Memo): Translated {
   const way = scope.proxy.type === "router" ? toGateway(scope, credentials, memo) : toOutbound(scope, memo);
-  const listeners = way.listeners.map((listener) => encodedListener(sameListener(listener), scope.settings));
+  const listeners = way.listeners.map((listener) => encodedListener(sameListener(listener, memo), scope.settings));
   const routes = way.routeTables.map((table) =>
     memo.get(`table ${table.name} ${table.virtualHosts.map(identityOf).join(",")}`, () => toEnvoyRouteTable(table)),
   );
@@ -54,9 +54,11 @@ type ClusterClient = Pick<ServiceInputs, "proxyType" | "capture" | "outsidePorts
 
 const clients = new Interner<ClusterClient>();
 
-function clientOf({ type: proxyType, capture, outsidePorts }: ProxyView): ClusterClient {
-  return clients.get(canonicalJson([proxyType, capture, outsidePorts]), () => ({ proxyType, capture, outsidePorts }));
-}
+/** Held by the view, for as long as there is one. */
+const clientOf = part(
+  ({ type: proxyType, capture, outsidePorts }: ProxyView): ClusterClient =>
+    clients.get(canonicalJson([proxyType, capture, outsidePorts]), () => ({ proxyType, capture, outsidePorts })),
+);
 
 /** In place of a rule where a service has none. */
 const UNRULED = Object.freeze({ hash: "" });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { partCounts } from "../base/part.ts";
 import { createMesh, toDiagnostics } from "../mesh/index.ts";
@@ -126,7 +128,34 @@ describe("createTranslator", () => {
     if (edited === undefined) throw new Error("no VirtualService");
     const start = partCounts.makes;
     translator.translate(mesh.with([{ ref: refOf(edited), resource: edited }]), proxy);
-    // The VirtualService as it is read, what it asks of clients and finds of destinations, its host and that encoded, and the list of all.
-    expect(partCounts.makes - start).toBe(6);
+    // The VirtualService as it is read, what it asks of clients and who they are, its destinations, its host and that encoded, all that is sent.
+    expect(partCounts.makes - start).toBe(7);
+  });
+
+  test("what was made is still known after a collection of garbage", async () => {
+    const translator = createTranslator();
+    const resources = largeResources(50);
+    const mesh = createMesh(resources);
+    const proxy = sidecar({ namespace: "team-0", name: "service-0-0" });
+    const first = translator.translate(mesh, proxy);
+    await collectGarbage();
+    const start = partCounts.makes;
+    expect(translator.translate(mesh, proxy).snapshot).toBe(first.snapshot);
+    const [edited] = withEditedRoute(resources, "9s").filter(({ kind }) => kind === "VirtualService");
+    if (edited === undefined) throw new Error("no VirtualService");
+    const after = mesh.with([{ ref: refOf(edited), resource: edited }]);
+    await collectGarbage();
+    translator.translate(after, proxy);
+    expect(partCounts.makes - start).toBe(7);
   });
 });
+
+/** Twice, with turns between: what is held weakly is let go after the turn in which it was last asked for. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let i = 0; i < 2; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
+}

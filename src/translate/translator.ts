@@ -1,7 +1,6 @@
 import { canonicalJson } from "../base/stable-hash.ts";
-import { Interner } from "../base/intern.ts";
 import { part } from "../base/part.ts";
-import { type Finding, type Mesh, type Scope, Scopes } from "../mesh/index.ts";
+import { type Finding, type Mesh, type ProxyView, type Scope, Scopes } from "../mesh/index.ts";
 import type { Proxy } from "../model/proxy.ts";
 import { translateCredentials } from "./credentials.ts";
 import type { Snapshot } from "./envoy/resource.ts";
@@ -20,18 +19,32 @@ interface Named {
   readonly list: readonly string[];
 }
 
+/** A view asks for few; those of long ago go. */
+const MOST_LISTS = 64;
+
+/** Lists of names by what is in them, held by the view that asks for them. */
+const namesOf = part((_view: ProxyView) => {
+  const known = new Map<string, Named>();
+  return (list: readonly string[]): Named => {
+    const key = canonicalJson(list);
+    let named = known.get(key);
+    if (known.size >= MOST_LISTS) known.clear();
+    if (named === undefined) known.set(key, (named = { list }));
+    return named;
+  };
+});
+
 /** A translator remembers what it made, by the inputs of each part: a change costs what depends on it. */
 export function createTranslator(): Translator {
   const memo = new Memo();
   const scopes = new Scopes();
-  const names = new Interner<Named>();
-  const named = (list: readonly string[]) => names.get(canonicalJson(list), () => ({ list }));
   const routingOf = part((scope: Scope, credentials: Named, asked: Named) =>
     translateRouting(scope, new Set(credentials.list), asked.list, memo),
   );
   return {
     translate(mesh, proxy) {
       const scope = scopes.of(mesh, proxy);
+      const named = namesOf(scope.proxy);
       const credentials = translateCredentials(mesh, scope, memo);
       const policies = translatePolicies(mesh, proxy, scope, memo);
       const asked = policies.resources.flatMap(({ references }) => references.map(({ name }) => name));

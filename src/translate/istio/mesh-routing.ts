@@ -1,7 +1,7 @@
 import { Interner } from "../../base/intern.ts";
 import { canonicalJson } from "../../base/stable-hash.ts";
 import { itemsOf, part, type Tuple, tupleOf } from "../../base/part.ts";
-import { type DestinationRule, type MeshSettings, type Scope, type VirtualService } from "../../mesh/index.ts";
+import { type DestinationRule, type MeshSettings, type ProxyView, type Scope, type VirtualService } from "../../mesh/index.ts";
 import type { Service } from "../../model/service.ts";
 import { destinationsOf } from "./route-key.ts";
 import type { Destinations } from "./route-destination.ts";
@@ -26,7 +26,7 @@ export function routingOf(scope: Scope, virtualService: VirtualService): MeshRou
     const service = scope.services.get(host);
     return service === undefined ? [ABSENT, ABSENT] : [service, scope.ruleFor(service) ?? ABSENT];
   });
-  return routing(virtualService, audienceOf(virtualService, scope), tupleOf(found), scope.settings);
+  return routing(virtualService, audienceOf(virtualService, scope.proxy), tupleOf(found), scope.settings);
 }
 
 const ABSENT = Object.freeze({});
@@ -49,13 +49,14 @@ const routing = part((virtualService: VirtualService, audience: Audience, found:
 const EVERYONE: Audience = Object.freeze({ namespace: "", labels: Object.freeze({}) });
 const audiences = new Interner<Audience>();
 
-function audienceOf(virtualService: VirtualService, { proxy }: Scope): Audience {
+/** Held by the two that it is made of. */
+const audienceOf = part((virtualService: VirtualService, proxy: ProxyView): Audience => {
   const { readsNamespace, labels: names } = readingsOf(virtualService);
   if (!readsNamespace && names.length === 0) return EVERYONE;
   const namespace = readsNamespace ? proxy.namespace : "";
   const labels = Object.fromEntries(names.flatMap((name) => (proxy.labels[name] === undefined ? [] : [[name, proxy.labels[name]]])));
   return audiences.get(canonicalJson([namespace, labels]), () => Object.freeze({ namespace, labels }));
-}
+});
 
 /** What the matches of a VirtualService's HTTP routes ask of the client. */
 const readingsOf = part(({ spec }: VirtualService) => {

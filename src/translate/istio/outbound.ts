@@ -5,7 +5,7 @@ import type { Finding, MeshSettings, Scope } from "../../mesh/index.ts";
 import type { Origin } from "../../model/origin.ts";
 import { isHttp, isTls, type Service, type ServicePort } from "../../model/service.ts";
 import type { Memo } from "../memo.ts";
-import { sameListener } from "../same-listener.ts";
+import { settledListener } from "../same-listener.ts";
 import { confine, isTakenAddress, singleAddresses } from "./outbound-address.ts";
 import {
   ANY_ADDRESS,
@@ -115,7 +115,7 @@ const plainListeners = part((service: Service, port: ServicePort, rule: Rule) =>
   return (address: string): Listener => {
     let listener = known.get(address);
     if (listener === undefined) {
-      listener = sameListener(withChains(service, port, address, [ownChain(service, port, rule)]));
+      listener = settledListener(withChains(service, port, address, [ownChain(service, port, rule)]));
       known.set(address, listener);
     }
     return listener;
@@ -158,7 +158,7 @@ function wildcardListener(scope: Scope, port: number, { http, bytes }: Wildcard,
 /** A port on which all services speak HTTP: whoever the client is. */
 const httpListener = part((port: Port, services: Tuple, settings: MeshSettings): Listener => {
   const origin = originsOf(itemsOf(services) as readonly Service[]);
-  return sameListener(sharedListener(port.number, { chains: [], last: undefined, hasHttp: true, origin }, settings));
+  return settledListener(sharedListener(port.number, { chains: [], last: undefined, hasHttp: true, origin }, settings));
 });
 
 function originsOf(services: Iterable<Service>): readonly Origin[] {
