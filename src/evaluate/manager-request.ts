@@ -19,6 +19,7 @@ import {
   withHeader,
   withoutHeaders,
 } from "./http-message.ts";
+import { withoutHop } from "./hop-headers.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
 import { lowerAscii } from "./string-match.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -58,6 +59,7 @@ const SINGLE_LINES = [
   "x-request-id",
   "origin",
   "access-control-request-method",
+  "te",
 ];
 
 function withSingleLines(message: HttpMessage): HttpMessage {
@@ -188,12 +190,6 @@ const INTERNAL_HEADERS = [
   "x-envoy-internal",
 ];
 const EDGE_HEADERS = ["x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node"];
-
-/** What belongs to one connection alone, and goes no further (RFC 9110, section 7.6.1); an upgrade takes its two headers along. */
-function withoutHop(message: HttpMessage): HttpMessage {
-  const isUpgrade = !["h2c", undefined].includes(upgradeOf(message));
-  return withoutHeaders(message, ["keep-alive", "proxy-connection", "transfer-encoding", ...(isUpgrade ? [] : ["connection", "upgrade"])]);
-}
 
 function withOwnHeaders(manager: HttpConnectionManager, connection: Accepted, client: Client): HttpMessage {
   const { isInternal } = client;
