@@ -19,7 +19,7 @@ import {
   withHeader,
   withoutHeaders,
 } from "./http-message.ts";
-import { withoutHop } from "./hop-headers.ts";
+import { withoutHop, withoutNamed } from "./hop-headers.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
 import { lowerAscii } from "./string-match.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -106,7 +106,8 @@ function checkWhole(message: HttpMessage): HttpMessage | Prepared {
   if (message.version === "http1" && FRAMING.every((name) => valuesOf(message, name).length > 0))
     return misread(message, "the request has two lengths: transfer-encoding and content-length");
   // A line that names none is a host like any other to HTTP/1.
-  return message.authority === "" && message.version === "http2" ? misread(message, "the request names no host") : message;
+  if (message.authority === "" && message.version === "http2") return misread(message, "the request names no host");
+  return withoutNamed(message) ?? misread(message, "the connection header names what can't belong to a connection, or too much");
 }
 
 const BAD_PATH = "the path does not begin with a slash, or has a character that must be escaped";
