@@ -20,6 +20,7 @@ import {
   withoutHeaders,
 } from "./http-message.ts";
 import { withoutHop, withoutNamed } from "./hop-headers.ts";
+import { withOneCookie, withSingleLines } from "./single-lines.ts";
 import { mergeSlashes, normalizePath, unescapeSlashes } from "./path.ts";
 import { lowerAscii } from "./string-match.ts";
 import { Undecidable } from "./undecidable.ts";
@@ -35,36 +36,11 @@ export type Prepared =
 export function prepareRequest(manager: HttpConnectionManager, connection: Accepted, raw: HttpMessage): Prepared {
   const checked = checkHeaders(manager, withSingleLines(withOneCookie(raw)));
   if ("kind" in checked) return checked;
-  const withPath = preparePath(manager, checked);
+  const withPath = preparePath(manager, withoutAnswered(manager, checked));
   if ("kind" in withPath) return withPath;
   const mutated = mutateEarly(manager, { ...withPath, authority: hostOf(manager, withPath.authority) });
   const client = identifyClient(manager, mutated, connection.source);
   return { kind: "request", ...client, message: withOwnHeaders(manager, connection, client) };
-}
-
-/** HTTP/2 may send each cookie in a line of its own; the codec puts them together, and leaves out what is empty then. */
-function withOneCookie(message: HttpMessage): HttpMessage {
-  const cookies = message.version === "http2" ? valuesOf(message, "cookie") : [];
-  if (cookies.length === 0) return message;
-  const whole = cookies.reduce((all, next) => (all === "" ? next : `${all}; ${next}`));
-  return whole === "" ? withoutHeaders(message, ["cookie"]) : withHeader(message, "cookie", whole);
-}
-
-/** Of these Envoy keeps one line, whatever came: the values joined by commas. */
-const SINGLE_LINES = [
-  "authorization",
-  "user-agent",
-  "x-forwarded-for",
-  "x-forwarded-proto",
-  "x-request-id",
-  "origin",
-  "access-control-request-method",
-  "te",
-];
-
-function withSingleLines(message: HttpMessage): HttpMessage {
-  const twice = SINGLE_LINES.filter((name) => valuesOf(message, name).length > 1);
-  return twice.reduce((given, name) => withHeader(given, name, valuesOf(given, name).join(",")), message);
 }
 
 const DEFAULT_HEADERS_KB = 60;
@@ -108,6 +84,12 @@ function checkWhole(message: HttpMessage): HttpMessage | Prepared {
   // A line that names none is a host like any other to HTTP/1.
   if (message.authority === "" && message.version === "http2") return misread(message, "the request names no host");
   return withoutNamed(message) ?? misread(message, "the connection header names what can't belong to a connection, or too much");
+}
+
+/** A client that waits for leave to go on with its body has it from the proxy itself. */
+function withoutAnswered({ proxy100Continue }: HttpConnectionManager, message: HttpMessage): HttpMessage {
+  const waits = !proxy100Continue && lowerAscii(valuesOf(message, "expect")[0] ?? "") === "100-continue";
+  return waits ? withoutHeaders(message, ["expect"]) : message;
 }
 
 const BAD_PATH = "the path does not begin with a slash, or has a character that must be escaped";
@@ -186,7 +168,7 @@ const INTERNAL_HEADERS = [
   "x-envoy-upstream-rq-timeout-alt-response",
   "x-envoy-expected-rq-timeout-ms",
   "x-envoy-force-trace",
-  "x-envoy-is-timeout-retry",
+  "x-envoy-upstream-stream-duration-ms",
   "x-envoy-hedge-on-per-try-timeout",
   "x-envoy-internal",
 ];
