@@ -27,7 +27,9 @@ const CONNECT_MS = 5000;
 
 async function withinTime(opening: Promise<Ending | undefined>): Promise<Ending | undefined> {
   const { promise, resolve } = Promise.withResolvers<Ending>();
-  const timer = setTimeout(() => resolve({ kind: "refused", detail: `no answer within ${CONNECT_MS} ms` }), CONNECT_MS);
+  const unanswered = () => resolve({ kind: "refused", detail: `no answer within ${CONNECT_MS} ms` });
+  // After a pause of the program or its machine the time is over before an answer that came in it is told: that has its turn first.
+  const timer = setTimeout(() => setImmediate(unanswered), CONNECT_MS);
   return Promise.race([opening, promise]).finally(() => clearTimeout(timer));
 }
 
