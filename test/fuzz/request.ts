@@ -57,6 +57,7 @@ function http(draw: Draw, mesh: GeneratedMesh, { from, scheme, host, port, more,
     ...(sent !== undefined && { host: sent }),
     ...draft.headers,
     ...drawAsides(draw, mesh, timesOf(routes)),
+    ...draw.maybe(more?.http2 === true ? 0 : 4, () => drawHop(draw)),
     ...draw.maybe(2, () => drawHeaders(draw)),
   };
   const isPlain = /^\/[\w./-]*$/.test(draft.path) && !/\/\.|\/\//.test(draft.path);
@@ -125,6 +126,16 @@ function drawEdges(draw: Draw, draft: Draft): Draft {
       },
     ],
     [1, () => ({ ...draft, method: draw.one(["HEAD", "PATCH", ...METHODS]) })],
+  ]);
+}
+
+/** What ends at the first proxy; over HTTP/2 a client can't send it. */
+function drawHop(draw: Draw): Lines {
+  return draw.one<Lines>([
+    { te: draw.one(["trailers", "gzip, trailers", "Trailers", "gzip"]) },
+    { te: "gzip, Trailers", connection: "te" },
+    { connection: draw.one(["x-user", "close, X-User", "cookie", "authorization", "x-forwarded-for", "a,b,c,d,e,f,g,h,i,j"]) },
+    { expect: draw.one(["100-continue", "other"]) },
   ]);
 }
 
