@@ -28,8 +28,9 @@ const namesOf = part((_view: ProxyView) => {
   return (list: readonly string[]): Named => {
     const key = canonicalJson(list);
     let named = known.get(key);
+    if (named !== undefined) return named;
     if (known.size >= MOST_LISTS) known.clear();
-    if (named === undefined) known.set(key, (named = { list }));
+    known.set(key, (named = { list }));
     return named;
   };
 });
