@@ -115,7 +115,7 @@ function meshOf(indexes: Indexes, options: MeshSettingsOptions): Mesh {
       const resolved = changes.some(({ ref }) => ref.kind === "MeshConfig")
         ? resolveMeshSettings(meshConfigsOf(newTable), options)
         : settings;
-      if (resolved.hash === settings.hash) return meshOf(edited(indexes, newTable, changes), options);
+      if (resolved === settings) return meshOf(edited(indexes, newTable, changes), options);
       // Everything reads the settings.
       return meshOf(edited(initial(newTable, resolved), newTable, newTable.all()), options);
     },

@@ -1,4 +1,4 @@
-import { emptyTree, entriesOf, isEmpty, lookUp, type Tree, valuesOf } from "../base/tree.ts";
+import { emptyTree, entriesOf, lookUp, type Tree, valuesOf } from "../base/tree.ts";
 import { groupOf, type Groups, GroupsDraft, TreeDraft } from "../base/tree-draft.ts";
 import { formatRef, type Resource } from "../model/resource.ts";
 import type { Service } from "../model/service.ts";
@@ -13,8 +13,6 @@ interface State {
   readonly settings: MeshSettings;
   /** What is declared for a host, by who declares it. */
   readonly drafts: Groups<ServiceDraft>;
-  /** Those of them for which the mesh chooses an address. */
-  readonly needy: Readonly<Record<Service["kind"], Groups<ServiceDraft>>>;
   readonly pools: Readonly<Record<Service["kind"], AddressPool>>;
   readonly claims: Tree<HostClaims>;
   /** By resource or host, where something is wrong. */
@@ -34,7 +32,6 @@ export class ServiceIndex {
     return new ServiceIndex({
       settings,
       drafts: emptyTree(),
-      needy: { kubernetes: emptyTree(), "service-entry": emptyTree() },
       pools: { kubernetes: AddressPool.empty("kubernetes"), "service-entry": AddressPool.empty("service-entry") },
       claims: emptyTree(),
       findings: emptyTree(),
@@ -74,16 +71,11 @@ export class ServiceIndex {
   /** The namespace that may say, for the whole mesh, where a host's traffic goes; undefined where it is nobody's. */
   ownerOf(host: string): string | undefined {
     const owner = ownerOfHost(this.#state, host);
-    return owner === undefined ? this.claimsTo(host)[0]?.namespace : owner || undefined;
+    return owner === undefined ? lookUp(this.#state.claims, host)?.claims[0]?.namespace : owner || undefined;
   }
 
   has(host: string): boolean {
     return lookUp(this.#state.claims, host) !== undefined;
-  }
-
-  /** Every claim to a host, the one that owns it first. */
-  claimsTo(host: string): readonly Service[] {
-    return lookUp(this.#state.claims, host)?.claims ?? [];
   }
 
   /** What one resource declares, also what another claim hides. */
@@ -102,17 +94,12 @@ class Edit {
   readonly #touched = new Set<string>();
   readonly #before: State;
   readonly #drafts: GroupsDraft<ServiceDraft>;
-  readonly #needy: Readonly<Record<Service["kind"], GroupsDraft<ServiceDraft>>>;
   readonly #findings: TreeDraft<readonly Finding[]>;
   readonly #asked = { kubernetes: new Set<string>(), "service-entry": new Set<string>() };
 
   constructor(before: State) {
     this.#before = before;
     this.#drafts = new GroupsDraft(before.drafts);
-    this.#needy = {
-      kubernetes: new GroupsDraft(before.needy.kubernetes),
-      "service-entry": new GroupsDraft(before.needy["service-entry"]),
-    };
     this.#findings = new TreeDraft(before.findings);
   }
 
@@ -125,13 +112,9 @@ class Edit {
 
   done(): State {
     const { settings } = this.#before;
-    const [kubernetes, entries] = [this.#allocated("kubernetes"), this.#allocated("service-entry")];
-    const state = {
-      settings,
-      drafts: this.#drafts.done(),
-      needy: { kubernetes: kubernetes.needy, "service-entry": entries.needy },
-      pools: { kubernetes: kubernetes.pool, "service-entry": entries.pool },
-    };
+    const drafts = this.#drafts.done();
+    const pools = { kubernetes: this.#allocated("kubernetes", drafts), "service-entry": this.#allocated("service-entry", drafts) };
+    const state = { settings, drafts, pools };
     const claims = new TreeDraft(this.#before.claims);
     for (const host of this.#touched) {
       const services = [...valuesOf(groupOf(state.drafts, host))].map((draft) => toService(state, draft));
@@ -149,22 +132,19 @@ class Edit {
     this.#touched.add(host);
     // Its short form is its namespace's now, or no longer.
     if (kind === "kubernetes") this.#touched.add(`${name}.${namespace}`);
-    if (!needsAddress(draft)) return;
-    this.#needy[kind].set(host, key, value);
-    this.#asked[kind].add(host);
+    if (needsAddress(draft)) this.#asked[kind].add(host);
   }
 
   /** Gives addresses to hosts that need one now, and takes them from those that don't any more. */
-  #allocated(kind: Service["kind"]) {
-    const needy = this.#needy[kind].done();
-    const needs = (host: string) => !isEmpty(groupOf(needy, host));
+  #allocated(kind: Service["kind"], drafts: Groups<ServiceDraft>): AddressPool {
+    const needs = (host: string) => [...valuesOf(groupOf(drafts, host))].some((draft) => draft.kind === kind && needsAddress(draft));
     const asked = [...this.#asked[kind]];
     const { pool, moved } = this.#before.pools[kind].with(
       asked.filter(needs),
       asked.filter((host) => !needs(host)),
     );
     for (const host of moved) this.#touched.add(host);
-    return { needy, pool };
+    return pool;
   }
 
   #say(key: string, findings: readonly Finding[]): void {

@@ -11,6 +11,7 @@ import { toEnvoyListener } from "./envoy/listener.ts";
 import type { EnvoyResource } from "./envoy/resource.ts";
 import { toEnvoyRouteTable } from "./envoy/virtual-host.ts";
 import { catchAllClusters, type ServiceInputs, toServiceClusters } from "./istio/cluster.ts";
+import { NO_RULE, type Rule } from "./istio/destination-rule.ts";
 import { toDnsTable } from "./istio/dns.ts";
 import type { Credentials } from "./istio/gateway-tls.ts";
 import { toGateway } from "./istio/gateway.ts";
@@ -41,7 +42,7 @@ const encodedListener = part((listener: Listener, settings: MeshSettings) => toE
 function clustersOf({ settings, proxy, services, ruleFor, endpointsOf }: Scope): Translated {
   const client = clientOf(proxy);
   const own = [...services.values()].map((service) =>
-    serviceResources(service, ruleFor(service) ?? UNRULED, endpointsOf(service), settings, client),
+    serviceResources(service, ruleFor(service) ?? NO_RULE, endpointsOf(service), settings, client),
   );
   return {
     resources: [...otherResources(settings), ...own.flatMap(({ resources }) => resources)],
@@ -60,18 +61,9 @@ const clientOf = part(
     clients.get(canonicalJson([proxyType, capture, outsidePorts]), () => ({ proxyType, capture, outsidePorts })),
 );
 
-/** In place of a rule where a service has none. */
-const UNRULED = Object.freeze({ hash: "" });
-
 const serviceResources = part(
-  (
-    service: Service,
-    rule: DestinationRule | typeof UNRULED,
-    endpoints: EndpointSet,
-    settings: MeshSettings,
-    client: ClusterClient,
-  ): Translated => {
-    const own = rule === UNRULED ? undefined : (rule as DestinationRule);
+  (service: Service, rule: Rule, endpoints: EndpointSet, settings: MeshSettings, client: ClusterClient): Translated => {
+    const own = rule === NO_RULE ? undefined : (rule as DestinationRule);
     const translated = toServiceClusters({ service, rule: own, endpoints, settings, ...client });
     return {
       resources: [
