@@ -1,12 +1,13 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatPosition } from "../model/position.ts";
 import { formatRef, refOf } from "../model/resource.ts";
 import type { ResourcePath } from "../model/resource-path.ts";
 import { textsInMemory } from "../testing/last-good-texts.ts";
+import { writeBelow } from "../testing/write-file.ts";
 import { readFiles, startFileSource } from "./file-source.ts";
 import type { Declared } from "./merge.ts";
 
@@ -21,10 +22,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const write = async (name: string, text: string) => {
-  await mkdir(dirname(join(dir, name)), { recursive: true });
-  await writeFile(join(dir, name), text);
-};
+const write = (name: string, text: string) => writeBelow(dir, name, text);
 
 const ACCOUNT = "# who\n\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {{ .Values.name }}\n";
 const CONFIG =

@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatRef, refOf } from "../model/resource.ts";
 import { textsInMemory } from "../testing/last-good-texts.ts";
+import { writeBelow } from "../testing/write-file.ts";
 import { type FileSource, startFileSource } from "./file-source.ts";
 import type { Declared } from "./merge.ts";
 
@@ -24,10 +25,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const write = async (name: string, text: string) => {
-  await mkdir(dirname(join(dir, name)), { recursive: true });
-  await writeFile(join(dir, name), text);
-};
+const write = (name: string, text: string) => writeBelow(dir, name, text);
 const account = (name: string) => `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ${name}}\n`;
 const policy = (methods: string) =>
   `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: web}\nspec:\n  action: DENY\n  rules:\n${methods

@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatRef, refOf } from "../model/resource.ts";
+import { writeBelow } from "../testing/write-file.ts";
 import { readFiles } from "./file-source.ts";
 
 let dir = "";
@@ -17,10 +18,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const write = async (name: string, text: string) => {
-  await mkdir(dirname(join(dir, name)), { recursive: true });
-  await writeFile(join(dir, name), text);
-};
+const write = (name: string, text: string) => writeBelow(dir, name, text);
 const account = (name: string) => `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ${name}}\n`;
 const read = async (folder = "") => {
   const { resources, diagnostics } = await readFiles([join(dir, folder)]);

@@ -1,10 +1,11 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { formatPosition } from "../model/position.ts";
 import { formatRef, refOf } from "../model/resource.ts";
 import { textsInMemory } from "../testing/last-good-texts.ts";
+import { writeBelow } from "../testing/write-file.ts";
 import { type FileSource, readFiles, startFileSource } from "./file-source.ts";
 import type { Declared } from "./merge.ts";
 
@@ -24,10 +25,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const write = async (name: string, text: string) => {
-  await mkdir(dirname(join(dir, name)), { recursive: true });
-  await writeFile(join(dir, name), text);
-};
+const write = (name: string, text: string) => writeBelow(dir, name, text);
 const account = (name: string) => `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ${name}}\n`;
 const policy = (name: string, method = "GET") =>
   `# why\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec: {rules: [{to: [{operation: {methods: [${method}]}}]}]}\n`;
